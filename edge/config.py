@@ -239,6 +239,11 @@ class CalibrationSettings(CommonSettings):
         "boxes, F1",
     )
     frames: int = Field(200, ge=24, le=2000, description="frames to calibrate with, spread over the source")
+    inter: bool = Field(
+        False,
+        description="fit the codec `calibrated-inter` too, to runs of frames that follow each other: the source is then a video of at "
+        "least 200 frames, which is read twice, or a camera",
+    )
     grayscale: Grayscale = False
     open_timeout_s: OpenTimeout = 10.0
     read_timeout_s: ReadTimeout = 10.0

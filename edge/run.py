@@ -159,7 +159,7 @@ async def _open(
     )
     if any(each.picture_size == "source" and not loaded.sends_pictures(each.choice) for each in cameras):
         _log.warning(
-            "picture_size=source changes nothing: it needs --split-point input and jpeg, webp, png or raw"
+            "picture_size=source changes nothing: it needs --split-point input and a codec for pictures, such as jpeg or h264"
         )
     sessions = random.SystemRandom().sample(range(1 << 32), len(cameras))
     running = [

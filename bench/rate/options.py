@@ -18,8 +18,8 @@ class RateOptions(ModelOptions):
     """Bytes per frame against what they do to the answers: every codec, at several split points.
 
     A classifier is measured on photographs of known classes (--images), or on sessions of video, where every codec codes a stream
-    (--clip); any network on single frames of a clip or a folder of pictures (--source). About ten minutes, with --quick about one; a session of 600
-    frames takes about an hour for each noise, with --quick one minute.
+    (--clip); any network on single frames of a clip or a folder of pictures (--source). About ten minutes, with --quick about one; a session
+    of 600 frames takes about a quarter of an hour for each noise, with --quick one minute.
     """
 
     command = "rate"
@@ -33,6 +33,9 @@ class RateOptions(ModelOptions):
     clip_frames: int = option(600, "of a session, at most", quick=24, type=number_between(int, 12))
     noise: tuple[str, ...] = option(
         (NONE, GAUSSIAN), f"of a sensor, added to a session's frames: {', '.join(KINDS)}"
+    )
+    every: int = option(
+        1, "of a clip's frames, one in so many is used: a camera of fewer frames a second", type=positive
     )
     interval: int = option(50, "frames of a session from one keyframe to the next", quick=10, type=positive)
     calibrate_on: Path | None = option(None, "another video, to fit a session's profiles to", type=Path)
@@ -55,6 +58,10 @@ class RateOptions(ModelOptions):
         for path in (*self.clip, *filter(None, [self.calibrate_on])):
             if not path.is_file():
                 return f"{'--calibrate-on' if path == self.calibrate_on else '--clip'} {path}: no such file"
+        if self.clip and self.source:
+            return "--clip and --source are two reports"
+        if len({path.stem for path in self.clip}) < len(self.clip):
+            return "--clip: two of the same name, after which files are named"
         if self.calibrate_on in self.clip:
             return f"--calibrate-on {self.calibrate_on}: it is measured"
         if unknown := set(self.noise) - set(KINDS):

@@ -26,6 +26,7 @@ from cloud.bodies.video.decoders import VideoDecoders
 from shared.errors import DeadlineError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
+from shared.wire.frame import Frame, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.profiles.store import Profiles
-    from shared.wire.frame import Bytes, Frame
+    from shared.wire.frame import Bytes
 
     Remaining = Callable[[int], float]
     """Seconds that are left to a frame whose deadline is so many milliseconds; 0 is the server's own deadline."""
@@ -86,16 +87,21 @@ class Decoder:
         self.videos.stop()
         await self.json_process.stop()
 
-    async def read(self, read: Reads, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
-        """The work of what `read` decodes, and the network that it is for.
+    async def read(
+        self,
+        read: Reads,
+        account: Account,
+        remaining: Remaining,
+        video: Callable[[], VideoStream] | None = None,
+    ) -> tuple[LoadedNetwork, Work]:
+        """The work of what `read` decodes, and the network that it is for; `video` gives the `stream` of `finished`.
 
-        Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame.
-
-        Raises RequestError.
+        Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame. Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
             network, work = await self._pools.decode.run_to_end(read)
-        return network, await self.finished(work, account, network, remaining)
+        stream = video() if video and isinstance(work, Checked) and is_video(work) else None
+        return network, await self.finished(work, account, network, remaining, stream)
 
     async def finished(
         self,
@@ -105,17 +111,13 @@ class Decoder:
         remaining: Remaining,
         stream: VideoStream | None = None,
     ) -> Work:
-        """The work of a frame of which no more was done than `read_frame` does. Raises RequestError.
-
-        `stream`: of which a picture of a video is the next one; without it, it must be a keyframe.
-        """
+        """The work of a frame of which no more was done than `read_frame` does; `stream` as for `VideoDecoders.picture`. Raises RequestError."""
         if isinstance(work, Work):
             return work
         picture = None
         if is_video(work):
-            (tensor,), left_s = work.frame.tensors, remaining(work.frame.deadline_ms)
-            what = (tensor.codec_id, tensor.params, tensor.payload, tensor.shape, left_s)
-            picture = await (stream.decode(*what) if stream else self.videos.alone(account, *what))
+            left_s = remaining(work.frame.deadline_ms)
+            picture = await self.videos.picture(work.frame.tensors[0], account, left_s, stream)
         async with self._picture_turns.one(account.name, remaining(0)):
             return await self._pools.pictures.run_to_end(
                 self._decode_picture, work, account, network, remaining, picture
@@ -195,17 +197,14 @@ class Decoder:
 
     def read_frame(
         self,
-        whole: Callable[[], Frame],
+        body: Body | Frame,
         account: Account,
         entry: Entry,
         bind: Callable[[Checked], Checked] | None = None,
     ) -> tuple[LoadedNetwork, Work | Checked]:
-        """On a thread. Decodes all but videos, and pictures that have to be resized: those take longer, and tensors must not wait for them.
-
-        `bind` gives a frame the codecs of its stream, if it is of one.
-        """
+        """On a thread. Decodes all but videos, and pictures that have to be resized: those take longer, and tensors must not wait for them. `bind` gives the codecs of its stream."""
         with account.computing(self._cpu, "decode"):
-            frame = whole()
+            frame = body if isinstance(body, Frame) else unpack(body.whole())
             entry.note(frame)
             network = self._networks.of("frame", frame.fingerprint, account.name)
             checked = check_frame(frame, network.partition, self._profiles)

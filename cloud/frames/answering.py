@@ -113,16 +113,17 @@ class Answering:
     ) -> Way:
         """As far as one thread can take it in one go, if it may go `alone` and nothing else is under way; else until it is decoded.
 
-        `video` gives the stream of which it is the next picture, if it is one of a video's: that is decoded whatever its deadline is.
+        `video` is there for a frame of a stream, which is decoded whatever its deadline is: it gives what decodes its pictures, if it is a
+        video's.
         """
-        watch = composer.watch
+        watch, begin_ms = composer.watch, 0 if video else deadline_ms
         try:
-            way = await self._begun(size, read, composer, deadline_ms, alone=alone)
+            way = await self._begun(size, read, composer, begin_ms, alone=alone, video=video)
         except ProfileMissingError as error:
             if not await self.bring_profile(error.name, deadline_ms):
                 raise
             self.entry.read_again()
-            way = await self._begun(size, read, composer, deadline_ms, alone=alone)
+            way = await self._begun(size, read, composer, begin_ms, alone=alone, video=video)
         if not isinstance(way.work, Work):  # noted by nobody yet
             start, decoder = time.perf_counter(), self.service.decoder
             remaining = self._server_s if video else self.remaining_s
@@ -154,14 +155,22 @@ class Answering:
         return await desk.bring(profile, self.account, self.service.networks, patience_s)
 
     async def _begun(
-        self, size: int, read: Reads, composer: Composes, deadline_ms: int, *, alone: bool
+        self,
+        size: int,
+        read: Reads,
+        composer: Composes,
+        deadline_ms: int,
+        *,
+        alone: bool,
+        video: Callable[[], VideoStream] | None,
     ) -> Way:
         if alone:
             left_s = self.remaining_s(deadline_ms)
             taken = self.service.alone.take(size, read, self.account, left_s, self.remaining_s, composer)
             if way := await taken:
                 return way
-        decoding = self.service.decoder.read(read, self.account, self.remaining_s)
+        remaining = self._server_s if video else self.remaining_s
+        decoding = self.service.decoder.read(read, self.account, remaining, video)
         return Way(*await self.decoded(decoding, composer.watch))
 
     async def answer_decoded(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from edge.calibration.calibration import MIN_PICTURES, calibrate_on
 from edge.calibration.pictures import Footage
+from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.engines.load import load_network
 from shared.errors import SettingsError, SourceError
 from shared.network.choice import NAMED_SECONDS
@@ -57,20 +59,25 @@ def calibrate(settings: CalibrationSettings, threads: int) -> int:
         raise SourceError(
             f"{settings.source} has {len(pictures)} frames; to calibrate takes at least {MIN_PICTURES}"
         )
-    found = calibrate_on(network, pictures, settings.target_agreement, progress.show)
+    runs = footage.runs(network.model.recipe, grayscale=settings.grayscale) if settings.inter else ()
+    found = calibrate_on(network, pictures, settings.target_agreement, progress.show, runs)
     data = found.profile.data
     _write(path, data)
     progress.close()
-    print(_table(found, make_task(network.model, Wanted()), f"{network.model.name} at {name}"))
+    task = make_task(network.model, Wanted())
+    print(_table(found, task, f"{network.model.name} at {name}"))
+    if found.streams:
+        print(_streams(found, task))
     if found.chosen.agreement < settings.target_agreement:
         print(
             f"No step size reached {settings.target_agreement:.1%}; the nearest was chosen. int8+zstd hardly changes an answer."
         )
     given = {"weights": settings.weights, "recipe": settings.recipe, "task": settings.task}
     flags = "".join(f" --{key} {value}" for key, value in given.items() if value not in (None, "auto"))
+    codec = CalibratedInter.name if found.streams else Calibrated.name
     print(
         f"\n{path}: {len(data):,} bytes, {len(pictures)} frames, {time.monotonic() - start:.0f} s. Use it with the same network:\n"
-        f"  python -m edge --model {settings.model}{flags} --split-point {name} --codec calibrated --profile {path} …"
+        f"  python -m edge --model {settings.model}{flags} --split-point {name} --codec {codec} --profile {path} …"
     )
     return 0
 
@@ -95,6 +102,20 @@ def _table(found: Calibration, task: Task, name: str) -> str:
     if first.expected == 0:
         lines.append(
             "The unsplit network finds nothing in these frames, so agreement says nothing: use footage of what it is to find."
+        )
+    return "\n".join(lines)
+
+
+def _streams(found: Calibration, task: Task) -> str:
+    """What the codec of a stream gives, with one keyframe in so many frames."""
+    frames = found.streams[0][1].frames
+    lines = [
+        f"\n{CalibratedInter.name}, {frames} frames that follow each other and were not fitted to, the first a keyframe:",
+        f"{'sticky':>9}{'bytes/frame':>13}{'agreement':>11}{task.divergence_unit:>12}",
+    ]
+    for sticky, point in found.streams:
+        lines.append(
+            f"{sticky:>9}{point.frame_bytes:>13,.0f}{100 * point.agreement:>10.1f}%{point.divergence:>12.4f}"
         )
     return "\n".join(lines)
 

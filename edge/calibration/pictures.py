@@ -12,6 +12,7 @@ import numpy as np
 
 from edge.frames.preprocess import Preprocess
 from edge.sources.registry import open_source
+from shared.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 ENOUGH = 300
 """Pictures to fit to. If there are fewer, variants of them are added, at most two of each: up to three quarters of this number, and
 at least one for every three pictures. What is beyond changes little: 75 variants of 150 frames of a clip are as good as 150."""
+RUNS, RUN = 6, 25
+"""Runs of frames that follow each other, and the frames of each, for the codec `calibrated-inter`."""
+HELD_OUT_RUN = 50
+"""Frames of one more, from the last quarter: it is measured and not fitted to."""
 _MAX_READ = 20_000
 
 
@@ -34,6 +39,8 @@ class Footage:
         """`spec` as `--source` takes it. Raises SourceError or SettingsError."""
         self._source = open_source(spec, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
         self.name, self.live = self._source.name, self._source.live
+        self.frames_read = 0
+        """By the latest `read`."""
         self.prepare_s = 0.0
         """Median time that it took to prepare one of the latest pictures."""
 
@@ -51,7 +58,7 @@ class Footage:
 
         Raises SourceError.
         """
-        preprocess, seconds = Preprocess(recipe, grayscale=grayscale), []
+        preprocess, seconds, self.frames_read = Preprocess(recipe, grayscale=grayscale), [], 0
 
         def prepare(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
             start = time.perf_counter()
@@ -62,10 +69,46 @@ class Footage:
         with contextlib.closing(self._source):
             self._source.open()
             pictures = spread(
-                self._source.read, prepare, most, live=self.live, within=within, run=run, progress=progress
+                self._counted, prepare, most, live=self.live, within=within, run=run, progress=progress
             )
         self.prepare_s = statistics.median(seconds) if seconds else 0.0
         return pictures
+
+    def runs(self, recipe: Recipe, *, grayscale: bool = False) -> list[list[NDArray[np.uint8]]]:
+        """RUNS runs from the first three quarters of what `read` has read, and one from the last, from a source that is read once more.
+
+        A live source gives what comes next. Raises SourceError, also for fewer frames than these are.
+        """
+        preprocess, lengths = Preprocess(recipe, grayscale=grayscale), [RUN] * RUNS + [HELD_OUT_RUN]
+        starts = run_starts(sum(lengths) if self.live else self.frames_read)
+        found: list[list[NDArray[np.uint8]]] = [[] for _ in starts]
+        with contextlib.closing(self._source):
+            self._source.open()
+            for number in range(starts[-1] + lengths[-1]):
+                shot = self._source.read()
+                if shot is None:
+                    break
+                for run, start, length in zip(found, starts, lengths, strict=True):
+                    if start <= number < start + length:
+                        run.append(preprocess(shot.picture))
+        if [len(run) for run in found] != lengths:
+            raise SourceError(f"{self.name} ended sooner than when it was read before")
+        return found
+
+    def _counted(self) -> Shot | None:
+        shot = self._source.read()
+        self.frames_read += shot is not None
+        return shot
+
+
+def run_starts(frames: int) -> list[int]:
+    """Where RUNS runs begin that do not overlap, evenly spread over three quarters of `frames`, and one in the last. Raises SourceError."""
+    first = max(frames * 3 // 4, RUNS * RUN)
+    if first + HELD_OUT_RUN > frames:
+        raise SourceError(
+            f"{frames} frames are too few for --inter; accepted: a video of at least {RUNS * RUN + HELD_OUT_RUN}"
+        )
+    return [*np.linspace(0, first - RUN, RUNS).astype(int).tolist(), frames - HELD_OUT_RUN]
 
 
 def spread(

@@ -68,12 +68,14 @@ def measure(
     split_point: str,
     fingerprint: bytes,
     presets: Sequence[Preset] = (),
+    reader: Codec | None = None,
 ) -> Point:
     """Encode and decode crossings for real: `crossing` has for each tensor those of N frames, without the batch dimension.
 
-    `outputs`, each (N, …), are the unsplit network's for them. `presets`: those that the codec's profile was fitted with.
+    `outputs`, each (N, …), are the unsplit network's for them. `presets`: those that the codec's profile was fitted with. `reader`: what
+    decodes, if the codec is a stream.
     """
-    codecs = [codec.of_tensor(number) for number in range(len(crossing))]
+    codecs = [(reader or codec).of_tensor(number) for number in range(len(crossing))]
     frames = list(zip(*crossing, strict=True))
     sizes, found = [], []
     for start in range(0, len(frames), _BATCH):

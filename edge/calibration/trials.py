@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge.calibration.fit import Preset
+    from edge.calibration.fitting.inter import Runs
     from edge.calibration.point import Point
     from shared.codecs.calibrated.profile import Profile
     from shared.engines.half import Half, Tensors
@@ -53,11 +54,16 @@ class Trials:
         """The first trial's, whose contexts predict for the others."""
 
     def fit(
-        self, crossing: Crossing, chosen: Sequence[Preset], about: dict[str, str] | None = None
+        self,
+        crossing: Crossing,
+        chosen: Sequence[Preset],
+        about: dict[str, str] | None = None,
+        runs: Sequence[Crossing] = (),
     ) -> Profile:
-        """A profile fitted to these crossings and the variants."""
+        """A profile fitted to these crossings and the variants; and to `runs` of frames that follow each other, if there are any."""
         self._frames = None
-        return self._fitted(self._with_variants(crossing), len(crossing[0]), chosen, about)
+        of_tensors = [[run[number] for run in runs] for number in range(len(crossing))] if runs else None
+        return self._fitted(self._with_variants(crossing), len(crossing[0]), chosen, about, runs=of_tensors)
 
     def _tried(self, chosen: Sequence[Preset]) -> Profile:
         """A quick fit to the frames to fit to."""
@@ -82,6 +88,7 @@ class Trials:
         *,
         quick: bool = False,
         like: Profile | None = None,
+        runs: Sequence[Runs] | None = None,
     ) -> Profile:
         return fit_crossing(
             frames,
@@ -93,6 +100,7 @@ class Trials:
             given=given,
             quick=quick,
             like=like,
+            runs=runs,
         )
 
     def presets(self) -> list[tuple[Preset, ...]]:

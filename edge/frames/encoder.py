@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from edge.frames.stillness import Stillness
 from edge.frames.way import Encoded
 from shared.codecs import encode_frame
+from shared.codecs.video.codec import VideoStream
 from shared.errors import WireError
 from shared.wire import frame as wire
 
@@ -64,7 +65,10 @@ class Encoder:
             if stream is None:
                 frame.plan.codec.forget()  # nobody keeps what it needs: of a codec of streams, each is a keyframe
             sent = [frame.picture] if frame.plan.codec.carries == "picture" else tensors
-            packed = self._pack(frame, stream.codec if stream else frame.plan.codec, sent)
+            codec = stream.codec if stream else frame.plan.codec
+            if isinstance(codec, VideoStream):
+                codec.offer(frame.own)
+            packed = self._pack(frame, codec, sent)
             if packed is None:
                 if stream:
                     stream.forget("lost")

@@ -12,7 +12,7 @@ from edge.planning.conditions import Observations, TailTimes, parse_tail_times
 from edge.planning.costs.wire import wire_of
 from edge.planning.pinned import PinnedPilot
 from edge.planning.planner import Decision, InForce, Objective, choose, decide
-from edge.planning.told import tell
+from edge.planning.told import tell, tell_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -148,9 +148,9 @@ class PlannedPilot:
         self._explore()
 
     def said(self) -> dict[str, Any]:
-        return tell(
-            self._usable(), self._seen.conditions(), self._objective, self._in_force(), why=self._reason
-        )
+        now, held = self._seen.conditions(), self._in_force()
+        told = tell(self._usable(), now, self._objective, held, why=self._reason)
+        return told | tell_budget(self._metrics.budget)
 
     def _in_force(self) -> InForce:
         return InForce(self._option, self._clock() - self._since, self._answers >= _SETTLED_AFTER)

@@ -6,6 +6,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from kits.common import ROOT
 from kits.conversations import CONVERSATIONS
@@ -18,6 +19,8 @@ from kits.transcripts import cloud_says, read_transcript
 
 from shared.errors import WireError
 from shared.tasks.classify import Classify
+from shared.tasks.segmentation.class_map import class_map
+from shared.tasks.segmentation.packed import packed_map, unpacked_map
 from shared.wire import frame as wire
 from shared.wire.session.cloud import CloudConnection, FrameError
 from shared.wire.session.edge import EdgeConnection
@@ -31,6 +34,7 @@ TALKS = [lines for name in CONVERSATIONS for lines in read_transcript(GOLDEN / f
 OF_EDGES = [[line.data for line in lines if line.who == "edge"] for lines in TALKS]
 OF_CLOUDS = [line.data for lines in TALKS for line in lines if line.who == "cloud"]
 MESSAGE_BYTES = 4096
+LABELS = tuple(map(str, range(300)))
 
 
 def sealed(body: bytes, before: int = 0) -> bytes:
@@ -109,6 +113,30 @@ def test_what_a_cloud_says():
         return taken
 
     assert try_out("clouds of sessions", 20_000, make, check, seconds=2) > 0.1
+
+
+def test_binary_maps():
+    chance = np.random.default_rng(5)
+    seeds = [
+        packed_map(
+            class_map(chance.integers(0, classes, (height, width)), LABELS, (64, 48)), LABELS, (64, 48)
+        )
+        for classes, height, width in ((1, 3, 4), (3, 6, 7), (200, 9, 2), (300, 230, 230))
+    ]
+
+    def make(chance: random.Random) -> bytes:
+        seed = chance.choice(seeds[:3] if chance.random() < 0.98 else seeds)
+        return damaged(chance, seed, seeds[:3])
+
+    def check(data: bytes) -> object:
+        try:
+            answer = unpacked_map(data, LABELS, (64, 48))
+        except ValueError:
+            return None
+        assert packed_map(answer, LABELS, (64, 48)) == data
+        return answer
+
+    assert try_out("binary maps", 10_000, make, check, seconds=2) > 0.001
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ class Writer:
         self.edge.received(message)
 
     def cut(self, message: bytes, arrived: int) -> None:
-        """Of a message of the edge only these bytes arrived."""
+        """Only these bytes of a message of the edge arrived."""
         self.lines.append(f"cut {message[:arrived].hex()}")
 
     def text(self) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench.link.stream.choices import Choice
+from bench.link.stream.replay import Replay, kept
 from edge.calibration.fit import Preset, fit_crossing
 from edge.calibration.importance import measure_importance
 from edge.calibration.pictures import variants
@@ -20,13 +21,12 @@ from edge.calibration.trials import cross
 from edge.frames.preprocess import Preprocess
 from edge.planning.plan import make_plan
 from shared.codecs.calibrated.profile import Profile
-from shared.codecs.coding import decode_tensors, encode_frame
 from shared.codecs.registry import make_codec
 from shared.network.partition import OUTPUT
-from shared.network.recipes.resize import fit_picture
 from shared.tasks.classify import top_classes
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
+from shared.wire.frame import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from bench.link.stream.clip import Clip
     from edge.planning.plan import Plan
     from shared.engines.half import Tensors
-    from shared.wire.frame import Frame
 
 _FIT_TO = 150
 _RUNS, _RUN, _SENT_PER_S = 4, 30, 12
@@ -128,23 +127,33 @@ class Judge:
         starts = np.linspace(0, len(given) - length, _RUNS).astype(int)
         return [given[start : start + length : every] for start in dict.fromkeys(starts.tolist())]
 
+    def sample(self, text: str, profile: Path | None) -> bytes:
+        """A frame of a choice for `POST /model`, that the cloud compiles what it needs before anything is counted."""
+        choice = Choice.read(text)
+        plan = self._plan(choice, profile)
+        replay = Replay(self._network, plan, self._crossings, source_size=choice.source_size)
+        return pack(replay.first(0, self._frames[0]))
+
     def judge(self, text: str, profile: Path | None, sent: Sequence[Sent]) -> list[Judged]:
         """One for each frame that was sent."""
         return list(self._judged(Choice.read(text), profile, sent))
 
     def _judged(self, choice: Choice, profile: Path | None, sent: Sequence[Sent]) -> Iterator[Judged]:
-        point = self._network.partition.point(choice.point)
-        plan = make_plan(
-            point, self._engine, choice.codec, lambda: Profile.from_bytes(Path(profile or "").read_bytes())
+        plan = self._plan(choice, profile)
+        replay = Replay(self._network, plan, self._crossings, source_size=choice.source_size)
+        pictures = [self._frames[frame.picture] for frame in sent]
+        forgets = replay.forgets(
+            [(picture, frame.payload_bytes) for picture, frame in zip(pictures, sent, strict=True)]
         )
-        replay = _Replay(self._network, plan, self._crossings, source_size=choice.source_size)
         known: dict[tuple[int, int], Tensors | None] = {}
         inter = plan.codec is not None and plan.codec.inter
-        for frame in sent:
+        for place, frame in enumerate(sent):
             key = frame.picture, frame.payload_bytes
             if inter or key not in known:  # the same picture is coded otherwise after another one
-                tensors = replay.run(frame.picture, self._frames[frame.picture], frame.payload_bytes)
-                known[key] = None if tensors is None else _kept(plan.tail(tensors))
+                tensors = replay.run(
+                    frame.picture, pictures[place], frame.payload_bytes, forgets=place in forgets
+                )
+                known[key] = None if tensors is None else kept(plan.tail(tensors))
             found = known[key]
             if found is None:
                 yield Judged(same_bytes=False)
@@ -157,71 +166,18 @@ class Judge:
                 wrong=frame.top is not None and not _same(frame.top, found),
             )
 
+    def _plan(self, choice: Choice, profile: Path | None) -> Plan:
+        point = self._network.partition.point(choice.point)
+        return make_plan(
+            point, self._engine, choice.codec, lambda: Profile.from_bytes(Path(profile or "").read_bytes())
+        )
+
     def _unsplit(self, picture: int) -> Tensors:
         if picture not in self._outputs:
             recipe = self._network.model.recipe
             tensor = recipe.normalise(Preprocess(recipe)(self._frames[picture]))[None]
-            self._outputs[picture] = _kept(self._whole((tensor,)))
+            self._outputs[picture] = kept(self._whole((tensor,)))
         return self._outputs[picture]
-
-
-class _Replay:
-    """Both sides of one stream."""
-
-    def __init__(
-        self,
-        network: Network,
-        plan: Plan,
-        crossings: dict[tuple[str, int], Tensors],
-        *,
-        source_size: bool,
-    ) -> None:
-        assert plan.codec is not None, "nothing travels at `output`"
-        self._model, self._plan, self._crossings = network.model, plan, crossings
-        self._encoder, self._decoder = plan.codec.for_stream(), plan.codec.for_stream()
-        self._preprocess = Preprocess(self._model.recipe, source_size=source_size)
-
-    def run(self, number: int, picture: NDArray[np.uint8], payload_bytes: int) -> Tensors | None:
-        """What the cloud's tail is given; None if the edge made another number of bytes of it."""
-        sent: Sequence[NDArray[Any]]
-        if self._encoder.carries == "picture":
-            sent = [self._preprocess.outgoing(picture, self._preprocess(picture))]
-        else:
-            sent = [each[0] for each in self._crossing(number, picture)]
-        frame = self._encoded(sent)
-        if frame.payload_bytes != payload_bytes:  # a keyframe that the cloud, or a break, asked for
-            self._encoder.forget()
-            frame = self._encoded(sent)
-        decoders = [self._decoder.of_tensor(number) for number in range(len(frame.tensors))]
-        arrays = decode_tensors(frame, decoders, self._plan.split_point.grids)
-        if frame.payload_bytes != payload_bytes:
-            return None
-        if self._encoder.carries == "picture":
-            recipe = self._model.recipe
-            whole = arrays[0] if arrays[0].shape == recipe.picture_shape else fit_picture(arrays[0], recipe)
-            return (recipe.normalise(whole)[None],)
-        return tuple(array[None] for array in arrays)
-
-    def _crossing(self, number: int, picture: NDArray[np.uint8]) -> Tensors:
-        key = f"{self._plan.split_point.name} {self._encoder.carries}", number
-        if key not in self._crossings:
-            tensor = self._model.recipe.normalise(self._preprocess(picture))[None]
-            self._crossings[key] = _kept(self._plan.head((tensor,)))
-        return self._crossings[key]
-
-    def _encoded(self, sent: Sequence[NDArray[Any]]) -> Frame:
-        return encode_frame(
-            sent,
-            self._encoder,
-            split_point=self._plan.split_point.name,
-            fingerprint=self._model.fingerprint,
-            frame_id=0,
-        )
-
-
-def _kept(tensors: Tensors) -> Tensors:
-    """A copy: an engine writes into the same memory again."""
-    return tuple(np.array(each) for each in tensors)
 
 
 def _same(top: tuple[int, float], outputs: Tensors) -> bool:

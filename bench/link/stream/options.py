@@ -54,7 +54,7 @@ class StreamOptions(ModelOptions):
     )
     ways: tuple[str, ...] = option((HTTP, SESSION), "of http and session")
     overhead: str = option(
-        "layer3/calibrated@2.3",
+        "avgpool/calibrated@0.6",
         "what is sent to see what a frame costs above its payload, at 10 frames/s; empty: nothing",
     )
     deadline_s: float = option(0.7, "of the edge for the cloud's answer")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _START_S = 120.0
 _POLL_S = 0.1
+_QUIET_S, _QUIET_WITHIN_S = 0.03, 1.0
 EDGE = "edge"
 """The name of the edge's token, where the cloud asks for one."""
 
@@ -99,9 +100,9 @@ def run(cell: Cell, condition: Condition, cloud: Cloud, folder: Path) -> Stretch
             os.sched_setaffinity(edge.pid, {cell.core})
             _wait_for_first(edge)
             _hold(edge, cell.warm_s)
-            begin, before, spent = time.time(), link.counts(), _spent_s(edge, cloud)
+            (begin, before), spent = _look(link), _spent_s(edge, cloud)
             _hold(edge, cell.seconds)
-            end, after, spent_then = time.time(), link.counts(), _spent_s(edge, cloud)
+            (end, after), spent_then = _look(link), _spent_s(edge, cloud)
             edge.stop()
             playing.cancel()
             read, dropped = edge.frames_in()
@@ -114,6 +115,16 @@ def answered_s(record: dict[str, Any]) -> float:
     """When a frame's answer was there, in seconds of the wall clock."""
     seconds: float = datetime.fromisoformat(record["time"]).timestamp() + record["latency_ms"] / 1e3
     return seconds
+
+
+def _look(link: EmulatorThread) -> tuple[float, Counts]:
+    """When, and what has crossed by then: between two frames, where there is such a moment soon, so that none is counted in part."""
+    until, counts = time.monotonic() + _QUIET_WITHIN_S, link.counts()
+    while True:
+        time.sleep(_QUIET_S)
+        before, counts = counts, link.counts()
+        if before == counts or time.monotonic() > until:
+            return time.time(), counts
 
 
 def _wait_for_first(edge: EdgeProcess) -> None:

@@ -11,7 +11,7 @@ from bench.rate.streams.footage import LEAST, Footage
 from bench.rate.streams.noise import Noise
 from bench.rate.streams.plan import settings, stream_points
 from bench.rate.streams.study import BATCH, Study
-from bench.rate.streams.tables import About, figure, tables
+from bench.rate.streams.tables import About, figure, tables, together
 from bench.report.progress import Outline, Progress
 from bench.report.report import Findings, about, publish
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bench.rate.streams.outcome import Outcome
     from bench.rate.streams.plan import Setting
 
-_COMPILE_S, _FIT_S, _IMPORTANCE_S, _CODEC_S, _WHOLE_S = 10.0, 9.0, 15.0, 0.012, 0.05
+_COMPILE_S, _FIT_S, _IMPORTANCE_S, _CODEC_S, _WHOLE_S = 10.0, 10.0, 12.0, 0.012, 0.03
 """Guesses: seconds to compile a network's halves, to fit a profile, for what the fits share, for one frame's codec, for the whole network."""
 RUNS, RUN = 6, 16
 """How often, and for how many frames, a codec's predictions from one frame to the next are looked at."""
@@ -47,13 +47,13 @@ class Part:
     """Frames before this one calibrate."""
 
     @classmethod
-    def of(cls, clip: Path, frames: int, other: Path | None) -> Part:
+    def of(cls, clip: Path, frames: int, other: Path | None, every: int = 1) -> Part:
         """Raises SourceError; ValueError for too short a clip."""
-        footage = Footage.of(clip)
+        footage = Footage.of(clip, every)
         if other is None:
             start = footage.split(frames)
             return cls(footage, start, min(frames, footage.count - start), footage, start)
-        fitted = Footage.of(other)
+        fitted = Footage.of(other, every)
         if fitted.count < LEAST:
             raise ValueError(f"{other.name} has {fitted.count} frames; at least {LEAST} are needed")
         start = footage.tail(frames)
@@ -63,8 +63,11 @@ class Part:
         """For people."""
         whose = "it" if self.fitted is self.footage else self.fitted.path.name
         less = f" ({asked} were asked for: the clip is shorter)" if self.count < asked else ""
+        thinned = (
+            f" (every frame counted here is one of {self.footage.every})" if self.footage.every > 1 else ""
+        )
         return (
-            f"frames {self.start} to {self.start + self.count - 1} of {self.footage.path.name}{less}; "
+            f"frames {self.start} to {self.start + self.count - 1} of {self.footage.path.name}{thinned}{less}; "
             f"profiles are fitted to the first {self.fitted_end} frames of {whose}"
         )
 
@@ -95,13 +98,13 @@ def measure_streams(options: RateOptions, network: Network) -> list[Path]:
     plan, absent = settings(options.model, points, interval=options.interval, quick=options.quick)
     for why in absent.values():
         print(f"not measured: {why}", flush=True)
-    parts = [Part.of(clip, options.clip_frames, options.calibrate_on) for clip in options.clip]
+    parts = [Part.of(clip, options.clip_frames, options.calibrate_on, options.every) for clip in options.clip]
     for part in parts:
         print(part.describe(options.clip_frames), flush=True)
     kinds = [Noise(kind) for kind in options.noise]
     outlines = [Outline("engine", 2, _COMPILE_S)]
     outlines += [_outline(part, noise, plan, network) for part in parts for noise in kinds]
-    written = []
+    written, sessions = [], {}
     with contextlib.closing(Progress(outlines)) as progress:
         progress.section()
         progress.step("compiling")
@@ -113,6 +116,7 @@ def measure_streams(options: RateOptions, network: Network) -> list[Path]:
             for noise in kinds:
                 progress.section()
                 _measure(options, study, plan, part, noise, findings, progress)
+                sessions[f"{part.footage.path.stem}, {noise.kind}"] = findings.tables[-1]
             progress.clear()
             written += publish(
                 options.results,
@@ -120,6 +124,11 @@ def measure_streams(options: RateOptions, network: Network) -> list[Path]:
                 findings,
                 _measured_on(options, network, part),
             )
+    if len(sessions) > 1:
+        measured_on = "; ".join(_measured_on(options, network, part) for part in parts)
+        written += publish(
+            options.results, "rate-clips", Findings(described, [together(sessions)]), measured_on
+        )
     return written
 
 

@@ -32,15 +32,17 @@ class Footage:
     """Whole frames in it."""
     rate: float
     """Frames/s by its own clock; 0 if it has none."""
+    every: int = 1
+    """Which of its frames are used: every one, every second one, …"""
 
     @classmethod
-    def of(cls, path: Path) -> Footage:
+    def of(cls, path: Path, every: int = 1) -> Footage:
         """Read once, to know how long it is. Raises SourceError."""
-        times: list[float | None] = [time_s for _, time_s in _shots(path)]
+        times: list[float | None] = [time_s for _, time_s in _shots(path, every)]
         first, last = (times[0], times[-1]) if times else (None, None)
         known = first is not None and last is not None and last > first
         rate = (len(times) - 1) / (last - first) if known and first is not None and last is not None else 0.0
-        return cls(path, len(times), rate)
+        return cls(path, len(times), rate, every)
 
     def split(self, frames: int) -> int:
         """Where a session of at most `frames` frames begins, if what is before it calibrates.
@@ -64,7 +66,7 @@ class Footage:
         self, first: int, end: int, noise: Noise
     ) -> Iterator[NDArray[np.uint8]]:  # each (H, W, 3) BGR
         """The frames from `first` to before `end`, with noise. Raises SourceError."""
-        with contextlib.closing(_shots(self.path)) as shots:
+        with contextlib.closing(_shots(self.path, self.every)) as shots:
             for number, (picture, _) in enumerate(shots):
                 if number >= end:
                     return
@@ -72,13 +74,17 @@ class Footage:
                     yield noise(picture, number)
 
 
-def _shots(path: Path) -> Generator[tuple[NDArray[np.uint8], float | None]]:
-    """Every whole frame and its time."""
+def _shots(path: Path, every: int) -> Generator[tuple[NDArray[np.uint8], float | None]]:
+    """Whole frames and their times."""
     source = open_source(str(path), open_timeout_s=10, read_timeout_s=10)
     source.open()
     try:
+        number = 0
         while (shot := source.read()) is not None:
-            if not shot.damaged:
+            if shot.damaged:
+                continue
+            if number % every == 0:
                 yield shot.picture, shot.media_time_s
+            number += 1
     finally:
         source.close()

@@ -6,15 +6,16 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.rate.plan import CALIBRATED
 from bench.rate.statistics import Cost, cost_at
 from bench.rate.streams.outcome import MARGIN
-from bench.rate.streams.plan import EDGE_ONLY
+from bench.rate.streams.plan import EDGE_ONLY, INTER
 from bench.report.plots import Figure, Lines
 from bench.report.report import Cell, Table
 from bench.report.spread import Spread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from bench.rate.streams.outcome import Outcome
 
@@ -23,7 +24,7 @@ LEVELS = (0.02, 0.03, 0.04)
 LEAST_SHARE = 0.1
 """A share of the multiplications: where the cloud does less, a line is for orientation only, and is not called the least."""
 NOT_REACHED = "–"
-_LOWEST_SHOWN = 1e-4
+_COLUMNS = [f"KL {level:g}" for level in LEVELS]
 
 _NOTE = """Real bitstreams of a session of {frames} consecutive frames, the first keyframe counted: encoded by a stream's encoder, carried by
 the session's messages, decoded in the same order by another object, and answered by the same engine in float32 as the unsplit network.
@@ -31,7 +32,13 @@ the session's messages, decoded in the same order by another object, and answere
 that of the split answer from the unsplit one to the same picture, noise included, in nats. Agreement is with the unsplit network's top class;
 `sure` counts only the {clear} frames whose two highest probabilities are more than {margin:g} apart. `to the cloud` is the tail's share of the
 network's multiplications. CPU is the process's, all threads, means: packing is in `encode`, and all that the cloud does before the tail is
-in `decode`."""
+in `decode`. `P / intra`: a P frame's bytes over those of the same step size with each frame alone."""
+
+_EQUAL_NOTE = (
+    "Mean bytes per frame, keyframes counted, linear in log bytes between the settings that were measured; nothing is extrapolated. "
+    f"`*`: the least. `≤`: the coarsest setting is below this KL already. `{NOT_REACHED}`: the finest setting is above it. "
+    f"Lines that leave less than {100 * LEAST_SHARE:g} % of the multiplications to the cloud are for orientation and never the least."
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,12 @@ def tables(about: About, found: Sequence[Outcome]) -> list[Table]:
         clear=f"{sum(base.clear)} of {len(base.clear)}",
         margin=MARGIN,
     )
-    rows = [_row(each, about.rate) for each in found]
+    alone = {
+        (each.setting.split_point, each.setting.step): each.mean_bytes
+        for each in found
+        if each.setting.codec == CALIBRATED
+    }
+    rows = [_row(each, about.rate, alone) for each in found]
     rows.append(
         {"split point": "output", "to the cloud %": 0.0, "codec": EDGE_ONLY, "bytes/frame": 0, "KL mean": 0.0}
     )
@@ -68,8 +80,10 @@ def tables(about: About, found: Sequence[Outcome]) -> list[Table]:
     ]
 
 
-def _row(outcome: Outcome, rate: float) -> dict[str, Cell]:
-    setting = outcome.setting
+def _row(outcome: Outcome, rate: float, alone: Mapping[tuple[str, float | None], float]) -> dict[str, Cell]:
+    """`alone`: mean bytes of `calibrated`, each frame alone, by split point and step size."""
+    setting, following = outcome.setting, outcome.mean_of(keyframes=False)
+    intra = alone.get((setting.split_point, setting.step)) if setting.codec == INTER else None
     row: dict[str, Cell] = {
         "split point": setting.split_point,
         "to the cloud %": round(100 * outcome.tail_share, 1),
@@ -83,7 +97,8 @@ def _row(outcome: Outcome, rate: float) -> dict[str, Cell]:
     row |= {
         "keyframes": sum(outcome.keyframe) if outcome.inter else None,
         "a keyframe": _rounded(outcome.mean_of(keyframes=True)),
-        "a P frame": _rounded(outcome.mean_of(keyframes=False)),
+        "a P frame": _rounded(following),
+        "P / intra": following / intra if following and intra else None,
         "p95": round(outcome.p95_bytes),
         "KL mean": outcome.divergence,
         "agreement %": round(outcome.agreement, 1),
@@ -110,20 +125,24 @@ def equal(name: str, title: str, found: Sequence[Outcome]) -> Table:
             "line": line,
             "to the cloud %": round(100 * lines[line][0].tail_share, 1),
             **{
-                f"KL {level:g}": _text(
-                    cost, line in competing and cost is not None and cost.frame_bytes == best
-                )
-                for level, cost, best in zip(LEVELS, costs[line], least, strict=True)
+                column: _text(cost, line in competing and cost is not None and cost.frame_bytes == best)
+                for column, cost, best in zip(_COLUMNS, costs[line], least, strict=True)
             },
         }
         for line in lines
     ]
-    note = (
-        "Mean bytes per frame, keyframes counted, linear in log bytes between the settings that were measured; nothing is extrapolated. "
-        f"`*`: the least. `≤`: the coarsest setting is below this KL already. `{NOT_REACHED}`: the finest setting is above it. "
-        f"Lines that leave less than {100 * LEAST_SHARE:g} % of the multiplications to the cloud are for orientation and never the least."
-    )
-    return Table(name, f"Bytes at equal KL, {title}", note, rows)
+    return Table(name, f"Bytes at equal KL, {title}", _EQUAL_NOTE, rows)
+
+
+def together(sessions: Mapping[str, Table]) -> Table:
+    """What `equal` found of several sessions, by their names, side by side."""
+    rows: dict[Cell, dict[str, Cell]] = {}
+    for name, session in sessions.items():
+        for row in session.rows:
+            shown = rows.setdefault(row["line"], {key: row[key] for key in ("line", "to the cloud %")})
+            shown[name] = " / ".join(str(row[column]) for column in _COLUMNS)
+    note = f"At a KL of {' / '.join(f'{level:g}' for level in LEVELS)}. {_EQUAL_NOTE}"
+    return Table("rate-clips", "Bytes at equal KL, all sessions", note, list(rows.values()))
 
 
 def figure(about: About, found: Sequence[Outcome]) -> Figure:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cloud.bodies.video.messages import Question
     from cloud.bodies.video.process import VideoProcess
     from cloud.metrics import CloudMetrics
-    from shared.wire.frame import Bytes
+    from shared.wire.frame import EncodedTensor
 
 _log = logging.getLogger(__name__)
 
@@ -62,21 +62,16 @@ class VideoDecoders:
         """A stream of this client's, which takes nothing until its first keyframe comes. `close` it."""
         return VideoStream(self, account)
 
-    async def alone(
-        self,
-        account: Account,
-        codec_id: int,
-        params: bytes,
-        payload: Bytes,
-        shape: tuple[int, ...],
-        timeout_s: float,
+    async def picture(
+        self, tensor: EncodedTensor, account: Account, timeout_s: float, stream: VideoStream | None = None
     ) -> NDArray[np.uint8]:
-        """The picture of a keyframe that belongs to no stream. Raises what `VideoStream.decode` does."""
-        stream = self.open(account)
+        """The picture of a frame that is the next one of `stream`; without one it must be a keyframe. Raises what `VideoStream.decode` does."""
+        used = stream or self.open(account)
         try:
-            return await stream.decode(codec_id, params, payload, shape, timeout_s)
+            return await used.decode(tensor.codec_id, tensor.params, tensor.payload, tensor.shape, timeout_s)
         finally:
-            stream.close()
+            if used is not stream:
+                used.close()
 
     def stop(self) -> None:
         """End all processes. Pictures that are under way are refused."""

@@ -42,7 +42,7 @@ class Budget:
 
     @property
     def most_bytes(self) -> float:
-        """Of an hour; infinite without a budget."""
+        """What may travel in an hour; infinite without a budget."""
         return self._hour.most or math.inf
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 _VARIANCE = 0.2
-"""Of the times between frames and of those that they take, relative to their squared means, together. So much is usual of
+"""Variance of the times between frames and of those that they take, relative to their squared means, together. So much is usual of
 photographs, networks and links, and an estimate of the load is not more exact than that either.
 """
 _EVEN = 1e-6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ _log = logging.getLogger(__name__)
 _PARAMETER_SETS = {"h264": frozenset({7, 8}), "h265": frozenset({32, 33, 34})}
 _KEYS = {"h264": frozenset({5}), "h265": frozenset({19, 20})}
 _MOST_SETS = 64
+_WRITTEN = re.compile(r"[:,]passthrough=0*[1-9]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +42,11 @@ class Own:
     def follows(self, other: Own) -> bool:
         """Whether it comes right after another one."""
         return self.stream is other.stream and self.number == other.number + 1
+
+
+def passes_on(spec: str | None) -> bool:
+    """Whether a codec that is written like this sends a camera's own packets; whatever else is wrong with it is said elsewhere."""
+    return bool(spec and _WRITTEN.search(spec))
 
 
 class Passing:

@@ -88,7 +88,7 @@ def test_only_what_may_be_better_in_a_while_is_worth_a_retry() -> None:
     assert {cls.status for cls in refusals() if cls.retryable} == {503}
     own = [cls for cls in errors.all_request_errors() if cls.__module__ == cloud_refusals.__name__]
     assert {cls.status for cls in own if cls.retryable} == {408, 429, 503}
-    assert {cls.status for cls in own if not cls.retryable} == {404, 422, 431}
+    assert {cls.status for cls in own if not cls.retryable} == {404, 422, 431, 500}
 
 
 def test_an_error_carries_its_message_and_what_would_have_been_accepted() -> None:

@@ -11,6 +11,7 @@ from kits.bundles import MIDDLE, tiny
 
 from edge.__main__ import main
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.codecs.calibrated.profile import Profile
 from shared.observing.progress import Progress
 from shared.process.settings import KNOWN_NAMES, PREFIX
@@ -55,6 +56,27 @@ def test_the_command_writes_a_profile_that_can_be_used(tmp_path, capsys, monkeyp
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.safetensors"]
 
 
+def test_runs_of_frames_make_a_profile_for_streams(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("edge.calibration.pictures.ENOUGH", 24)
+    monkeypatch.setattr("edge.calibration.fit.STEPS", (0.5, 2.0))
+    path = tmp_path / "mine.safetensors"
+    status = calibrate(
+        "--split-point", MIDDLE, "--source", "synthetic:fps=0,frames=240", "--frames", "24", "--inter",
+        "--target-agreement", "0.5", "--profile", str(path),
+    )  # fmt: skip
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "calibrated-inter, 50 frames that follow each other" in out
+    assert f"--codec calibrated-inter --profile {path}" in out
+    table = out.split("sticky")[1].splitlines()[1:4]
+    assert [line.split()[0] for line in table] == ["0", "25", "50"]
+    profile = Profile.from_bytes(path.read_bytes())
+    assert profile.about["format"] == "splitdnn-profile-4"
+    assert profile.about["inter_frames"] == "150"
+    CalibratedInter(profile)
+    Calibrated(profile)
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
@@ -65,6 +87,7 @@ def test_the_command_writes_a_profile_that_can_be_used(tmp_path, capsys, monkeyp
         (["--profile", "/nowhere/at/all.safetensors"], "does not exist"),
         (["--target-agreement", "1.5"], "target-agreement"),
         (["--frames", "3"], "frames"),
+        (["--source", "synthetic:fps=0,frames=199", "--inter"], "199 frames are too few for --inter"),
         (["--tagret-agreement", "0.5"], "--target-agreement"),
     ],
 )

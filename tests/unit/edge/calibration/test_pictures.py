@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from kits.naming import naming
 
-from edge.calibration.pictures import Footage, spread
+from edge.calibration.pictures import HELD_OUT_RUN, RUN, RUNS, Footage, run_starts, spread
 from edge.sources.base import Shot
 from shared.errors import SourceError
 from shared.network.recipe import Recipe
@@ -92,3 +93,27 @@ def test_footage_is_closed_after_a_failure(tmp_path):
     with pytest.raises(SourceError, match="none of its 1 pictures can be read"):
         footage.read(RECIPE, 4)
     assert footage._source._entry is None
+
+
+def test_runs_do_not_overlap_and_the_last_is_from_the_last_quarter():
+    for frames in (200, 201, 266, 267, 1000, 20_000):
+        *starts, last = run_starts(frames)
+        with naming(frames):
+            assert len(starts) == RUNS
+            assert starts[0] == 0
+            assert min(np.diff(starts)) >= RUN
+            assert starts[-1] + RUN <= last
+            assert last + HELD_OUT_RUN == frames
+    with pytest.raises(SourceError, match="199 frames"):
+        run_starts(199)
+
+
+def test_runs_are_frames_that_follow_each_other():
+    footage = Footage("synthetic:fps=0,frames=230")
+    recipe = RECIPE
+    every = footage.read(recipe, 230)
+    assert footage.frames_read == 230
+    runs = footage.runs(recipe)
+    assert [len(run) for run in runs] == [RUN] * RUNS + [HELD_OUT_RUN]
+    for start, run in zip(run_starts(230), runs, strict=True):
+        assert all(np.array_equal(*each) for each in zip(run, every[start:], strict=False))

@@ -7,9 +7,11 @@ import pytest
 from kits.tiny import TinyEngine, partition_of, tiny_model
 
 from bench.link.stream import judge as room
-from bench.link.stream.judge import Judge, Sent, _Replay
+from bench.link.stream.judge import Judge, Sent
+from bench.link.stream.replay import Replay
 from shared.codecs.base import Codec, Encoded
 from shared.errors import StateMissingError
+from shared.wire.frame import unpack
 
 MODEL = tiny_model()
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
@@ -63,6 +65,11 @@ def test_a_picture_travels_as_the_edge_prepares_it(judge):
     assert (found.same_bytes, found.agrees, found.wrong) == (True, True, False)
 
 
+def test_a_sample_is_a_frame_that_a_cloud_takes(judge):
+    frame = unpack(judge.sample("relu/float32", None))
+    assert (frame.split_point, frame.fingerprint, frame.payload_bytes) == ("relu", MODEL.fingerprint, 144)
+
+
 def test_the_share_of_the_multiplications(judge):
     assert (judge.macs("input"), judge.macs("output")) == (1.0, 0.0)
 
@@ -107,7 +114,7 @@ class Delta(Codec):
 def test_both_sides_of_a_stream_take_a_keyframe_where_the_edge_made_one(network):
     point = network.partition.point("relu")
     plan = SimpleNamespace(codec=Delta(), split_point=point, head=network.engine().head(point))
-    replay = _Replay(network, plan, {}, source_size=False)
+    replay = Replay(network, plan, {}, source_size=False)
     key, other = 144, 37
     sizes = [key, other, other, key, other]
     found = [replay.run(number % 4, PICTURES[number % 4], size) for number, size in enumerate(sizes)]
@@ -117,6 +124,37 @@ def test_both_sides_of_a_stream_take_a_keyframe_where_the_edge_made_one(network)
     assert replay.run(1, PICTURES[1], other) is not None, (
         "after a frame that is not understood it goes on from its keyframe"
     )
+
+
+class Video(Delta):
+    """A picture's bytes are those asked for so far by this encoder: one that was asked once too often is never right again."""
+
+    carries = "picture"
+
+    def __init__(self):
+        super().__init__()
+        self.asked = 0
+
+    def for_stream(self):
+        return Video()
+
+    def encode(self, array):
+        self.asked += 1
+        size = 100 * (self.last is None) + self.asked
+        self.last = array
+        return Encoded(b"", bytes(size))
+
+
+def test_where_a_video_encoder_was_told_to_forget_is_seen_by_the_bytes(network):
+    plan = SimpleNamespace(codec=Video(), split_point=network.partition.point("input"), head=None)
+    replay = Replay(network, plan, {}, source_size=False)
+    sizes = [101, 2, 103, 4, 5, 106]
+    assert replay.forgets([(PICTURES[0], size) for size in sizes]) == {2, 5}
+    assert replay.forgets([(PICTURES[0], size) for size in (101, 2, 77, 4)]) == {2}, (
+        "what is not explained by it ends the search"
+    )
+    plan.codec = Delta()
+    assert Replay(network, plan, {}, source_size=False).forgets([(PICTURES[0], 5)]) == set()
 
 
 def test_a_profile_is_fitted_to_what_is_not_played(judge, monkeypatch, tmp_path):

@@ -13,6 +13,15 @@ def test_a_clip_is_counted_and_read_in_order(clip, seen):
     assert seen(footage.pictures(3, 7, Noise())) == [3, 4, 5, 6]
 
 
+def test_a_camera_may_have_fewer_frames_a_second(clip, seen):
+    footage = Footage.of(clip, every=3)
+    assert (footage.count, footage.rate) == (14, pytest.approx(10 / 3))
+    assert seen(footage.pictures(2, 5, Noise())) == [6, 9, 12]
+    assert "one of 3" in Part(footage, 7, 7, footage, 7).describe(600)
+    with pytest.raises(ValueError, match="14 frames; at least 24"):
+        Part.of(clip, 600, None, every=3)
+
+
 def test_noise_is_that_of_the_frames_number(clip):
     footage = Footage.of(clip)
     [alone] = footage.pictures(5, 6, Noise("gaussian"))

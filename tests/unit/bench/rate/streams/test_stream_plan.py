@@ -55,6 +55,8 @@ def test_a_setting_is_named():
         (["--clip", "absent.mp4"], "--clip absent.mp4: no such file"),
         (["--calibrate-on", "absent.mp4"], "--calibrate-on absent.mp4: no such file"),
         (["--clip", __file__, "--calibrate-on", __file__], "it is measured"),
+        (["--clip", f"{__file__},{__file__}"], "two of the same name"),
+        (["--clip", __file__, "--source", "drawn"], "two reports"),
         (["--noise", "none,rain"], "--noise rain; accepted: none, gaussian, shot"),
         (["--clip-frames", "3"], "3: accepted are 12"),
     ],

@@ -1,12 +1,14 @@
 """Bytes at equal KL: what is interpolated, what is not, and who is marked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bench.rate.streams.outcome import Base, Outcome
 from bench.rate.streams.plan import CAMERA, NETWORK, Setting
 from bench.rate.streams.session import Sent
-from bench.rate.streams.tables import NOT_REACHED, About, equal, figure, tables
+from bench.rate.streams.tables import NOT_REACHED, About, equal, figure, tables, together
 from bench.report.report import Findings, write
 from shared.network.partition import INPUT
 
@@ -56,6 +58,28 @@ def test_whoever_takes_least_is_marked_but_not_what_leaves_the_cloud_nothing():
     for column in ("KL 0.02", "KL 0.03", "KL 0.04"):
         assert [row["line"] for row in rows if "*" in row[column]] == ["layer3 calibrated-inter"]
     assert {row["line"]: row["KL 0.04"] for row in rows}["avgpool calibrated"] == "≤ 500"
+
+
+def test_a_frame_that_follows_another_is_compared_with_itself_alone():
+    def step(codec, frame_bytes, inter):
+        found = line("layer3", codec, "", 0.2, (frame_bytes, 0.02))[0]
+        return replace(found, setting=Setting("layer3", codec, step=1.8), inter=inter)
+
+    first, _ = tables(
+        ABOUT,
+        [step("calibrated", 10000, inter=False), step("calibrated-inter", 4000, inter=True), *FOUND[:1]],
+    )
+    assert [row.get("P / intra") for row in first.rows] == [None, 0.4, None, None]
+
+
+def test_sessions_stand_side_by_side():
+    noisy = line(INPUT, "h264", CAMERA, 1.0, (9000, 0.035))
+    table = together({"clip, none": equal("a", "a", FOUND), "clip, gaussian": equal("b", "b", noisy)})
+    rows = {row["line"]: row for row in table.rows}
+    assert rows["h264, camera's size"]["clip, none"].startswith("4000 * / 2000 * / 18")
+    assert rows["h264, camera's size"]["clip, gaussian"] == "– / – / ≤ 9000 *"
+    assert "clip, gaussian" not in rows["jpeg, network's size"]
+    assert table.note.startswith("At a KL of 0.02 / 0.03 / 0.04.")
 
 
 def test_a_session_has_a_row_for_each_setting_and_the_edge_alone(tmp_path):

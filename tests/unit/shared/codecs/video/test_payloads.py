@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given, settings
@@ -14,9 +15,11 @@ from shared.codecs import NAMES
 from shared.codecs.video import h264
 from shared.codecs.video.bits import Bits, units
 from shared.codecs.video.checks import check_payload
-from shared.codecs.video.codec import Video
 from shared.codecs.video.kinds import coded_size
 from shared.errors import ContentError, WireError
+
+if TYPE_CHECKING:
+    from shared.codecs.video.codec import Video
 
 every_codec = pytest.mark.parametrize("codec", VIDEO_CODECS, ids=name_of)
 FRAMES = {codec.name: encoded(codec.name, moving(2)) for codec in VIDEO_CODECS}

@@ -69,7 +69,7 @@ class Answering:
         elif encoded.frame is not None:
             reply, fallback = await self._ask_cloud(encoded, encoded.frame)
             if reply:
-                if self._verifier:
+                if self._verifier and encoded.keyframe:  # by itself no other can be decoded here either
                     self._verifier.consider(encoded, reply.answer)
                 return _outcome(encoded, reply.answer, "cloud", cloud=reply.address)
         if fallback:

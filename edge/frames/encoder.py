@@ -62,8 +62,6 @@ class Encoder:
             live = self._cameras[frame.origin.camera].live
             if room and stream and not room.admits(stream, self._deadline_s(frame), live=live):
                 return form(withheld="late", changed=changed)  # before any state has moved
-            if stream is None:
-                frame.plan.codec.forget()  # nobody keeps what it needs: of a codec of streams, each is a keyframe
             sent = [frame.picture] if frame.plan.codec.carries == "picture" else tensors
             codec = stream.codec if stream else frame.plan.codec
             if isinstance(codec, VideoStream):

@@ -159,7 +159,7 @@ def test_the_symbols_are_those_that_travel():
 
 @pytest.mark.parametrize("codec", [None, *(NAMES[name] for name in sorted(NAMES))])
 def test_who_has_no_symbols_is_refused(codec):
-    if codec and (codec.name.startswith("int8") or codec.name == "calibrated"):
+    if codec and codec.name.startswith(("int8", "calibrated")):
         return
     with pytest.raises(SettingsError, match=re.escape(codec.name) if codec else "nothing travels") as caught:
         ruler_factory(codec)

@@ -13,7 +13,6 @@ from edge.metrics import EdgeMetrics
 from edge.uplink.session.room import Door
 from shared.errors import StateMissingError, UplinkError
 from shared.wire import frame as wire
-from shared.wire.frame import codec_of
 
 
 class FakeSessions:
@@ -137,13 +136,6 @@ def test_without_a_session_every_frame_is_a_keyframe(codec):
     assert uplink.keyframes == [True] * 5
     assert run.answered_by() == ["cloud"] * 5
     assert uplink.metrics.keyframes.labels(reason="alone").value() == 5
-
-
-def test_an_uplink_without_streams_gets_keyframes(codec):
-    uplink = FakeUplink()
-    run = Run(FakeSource(pictures(4)), uplink, plan=plan_of(tiny_model(), "relu", "chained"))
-    assert [each.answered_by for each in run.to_end()] == ["cloud"] * 4
-    assert {codec_of(wire.pack(frame)) for frame in uplink.frames} == {codec.id}
 
 
 def test_a_trial_that_is_not_sent_is_followed_by_a_keyframe(codec):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -162,3 +163,23 @@ def test_answers_that_nobody_reads_end_the_connection_not_the_session(
         talk.ends()
     until(lambda: metric(cloud, "connections_closed_total", why="unread") == 1)
     assert cloud.metric("sessions") == 1
+
+
+def test_an_edge_that_is_not_there_any_more_is_noticed(
+    cloud: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.frames.sessions.socket.PING_S", 0.1)
+    monkeypatch.setattr("cloud.frames.sessions.socket.PONG_S", 0.05)
+    with Talk(cloud) as talk:  # which answers no ping
+        talk.ends()
+    until(lambda: metric(cloud, "connections_closed_total", why="gone") == 1)
+    assert cloud.metric("sessions") == 1
+
+
+def test_the_end_of_what_an_edge_sends_is_the_end_of_its_connection(cloud: Server, pack: Any) -> None:
+    """Of a request it is not: there the client may still read its answer, and is asked by a line of HTTP whether it does."""
+    with Talk(cloud) as talk:
+        assert isinstance(talk.ask(pack()), Answered)
+        talk.connection.socket.shutdown(socket.SHUT_WR)
+        assert talk._file.read() == b""
+    until(lambda: cloud.metric("connections") == 0)

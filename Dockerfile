@@ -90,7 +90,7 @@ ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
 ARG PIP_CACHE_DIR=/var/cache/pip PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
-# tornado, all that the cloud needs besides, serves the edge's metrics too. Of OpenVINO's readers its own format's stays.
+# tornado and PyAV, all that the cloud needs besides, serve the edge too. Of OpenVINO's readers its own format's stays.
 RUN --mount=type=cache,target=/var/cache/pip \
     --mount=type=bind,from=tools,target=/mnt/tools \
     --mount=type=bind,source=locks/base.txt,target=/mnt/base.txt \
@@ -101,7 +101,7 @@ RUN --mount=type=cache,target=/var/cache/pip \
     && cd /usr/local/lib/python3.11/site-packages/openvino \
     && rm -rf tools frontend/*/ \
     && find libs -name '*_frontend.so*' ! -name '*_ir_*' -delete \
-    && python -c 'import numpy, openvino, zstandard; assert "CPU" in openvino.Core().available_devices'
+    && python -c 'import av, av.filter, numpy, openvino, zstandard; assert "CPU" in openvino.Core().available_devices'
 
 # An unprivileged user, with the folders that volumes take their owner from. The user has a line in /etc/passwd because
 # torch looks its name up.

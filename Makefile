@@ -109,7 +109,7 @@ bench: $(INSTALLED) ## the speed report, about ten minutes; ARGUMENTS=--quick to
 	$(BIN)/python -m bench $(ARGUMENTS)
 
 .PHONY: bench-link
-bench-link: $(INSTALLED) ## the planner over emulated links, about half an hour; ARGUMENTS=--quick likewise
+bench-link: $(INSTALLED) ## the planner over emulated links, up to an hour and a half, ARGUMENTS=--stream: streams over thin ones; --quick likewise
 	$(BIN)/python -m bench link $(ARGUMENTS)
 
 .PHONY: bench-rate

@@ -81,6 +81,13 @@ class CloudSettings(CommonSettings):
         description="where frames may cross: `all`, or `usual`, which is the default split point, `input`, the ends of stages and those of "
         "`--compiled-tails`; a chain cut at all of them takes the memory of another network, or of three",
     )
+    video_streams: int = Field(
+        32,
+        ge=0,
+        le=1024,
+        description="videos (codecs `h264`, `h265`, `av1`) that are decoded at once, each in a process of its own, as it is from another "
+        "machine; 0: none",
+    )
     request_timeout_s: float = Field(
         30.0, gt=0, le=600, description="a request without a deadline of its own is given up after this"
     )
@@ -151,6 +158,25 @@ class CloudSettings(CommonSettings):
     client_connections: int = Field(256, ge=1, description="the same of one client")
     client_frames: int = Field(
         128, ge=1, description="requests for a tail that one client may have under way"
+    )
+    sessions: int = Field(
+        256,
+        ge=0,
+        le=4096,
+        description="sessions open at once, each an edge's connection over which its frames come as a stream, half of them of one client; 0: none, "
+        "each frame is a request of its own",
+    )
+    session_age_s: float = Field(
+        0.0,
+        ge=0,
+        le=86400 * 30,
+        description="an edge is asked to open another session after this, which a balancer may give to another cloud; 0: never",
+    )
+    session_resume_s: float = Field(
+        30.0,
+        ge=0,
+        le=600,
+        description="a session whose connection broke is kept for this, with its answers, until its edge comes back",
     )
     client_body_bytes: int = Field(
         MAX_FRAME_BYTES,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from prometheus_client import Gauge
 
 from cloud.access.client_metrics import ClientMetrics
-from cloud.access.refusals import HeaderError
+from cloud.access.refusals import BrokenError, HeaderError
 from cloud.bodies.pictures.picture import IMAGE
+from cloud.frames.sessions.metrics import SessionMetrics
 from shared.errors import all_request_errors
 from shared.observing.counting.counter import Counter
 from shared.observing.counting.histogram import Histogram
@@ -37,15 +38,38 @@ ENDPOINTS = (
 )
 CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
-REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), "internal"]))
+REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), BrokenError.reason]))
 CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
 PROFILE_SOURCES = ("folder", "sibling")
 BROUGHT = ("taken", "failed", "missing")
 TRANSFERS = ("complete", "abandoned", "stalled", "failed")
 NETWORK_CHANGES = ("taken", "failed", "away")
 LOGINS = ("begun", "refused")
+VIDEOS_LOST = ("died", "late", "idle", "displaced")
 _CODES = (
-    *(200, 201, 206, 303, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 416, 422, 424, 429, 431),
+    *(
+        101,
+        200,
+        201,
+        206,
+        303,
+        304,
+        400,
+        401,
+        403,
+        404,
+        405,
+        408,
+        409,
+        413,
+        415,
+        416,
+        422,
+        424,
+        426,
+        429,
+        431,
+    ),
     *(500, 503, 504),
 )
 
@@ -94,10 +118,8 @@ class CloudMetrics(Metrics):
         )
         self.headers_refused = self.rejected.labels(reason=HeaderError.reason)
         self.abandoned = Counter(
-            prefix + "abandoned_total",
-            "Requests whose caller went away before the answer.",
-            registry=self.registry,
-        )
+            prefix + "abandoned_total", "Requests whose caller went away before the answer.", registry=self.registry
+        )  # fmt: skip
         self.connections_closed = Counter(
             prefix + "connections_closed_total",
             "Connections refused, closed while idle to make room, or cut off for an answer that nobody read; and pauses in accepting.",
@@ -181,6 +203,17 @@ class CloudMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.video_streams = Gauge(
+            prefix + "video_streams",
+            "Videos that are decoded at present, each in a process of its own.",
+            registry=self.registry,
+        )
+        self.video_lost = Counter(
+            prefix + "video_lost_total",
+            "Videos whose process was ended: it died of a picture, was late with one, had none for a while, or made room. Each costs a keyframe.",
+            ["why"],
+            registry=self.registry,
+        )
         self.tokens = Gauge(prefix + "tokens", "Tokens in the file of tokens.", registry=self.registry)
         self.logins = Counter(
             prefix + "logins_total",
@@ -188,6 +221,7 @@ class CloudMetrics(Metrics):
             ["result"],
             registry=self.registry,
         )
+        self.sessions = SessionMetrics(prefix, self.registry)
         self.ready = Gauge(
             prefix + "ready",
             "1 while frames are taken, 0 while starting or draining.",
@@ -201,15 +235,14 @@ class CloudMetrics(Metrics):
         for source in PROFILE_SOURCES:
             for result in BROUGHT:
                 self.profiles_brought.labels(source=source, result=result)
-        for result in BROUGHT:
-            self.networks_brought.labels(result=result)
-        for result in NETWORK_CHANGES:
-            self.network_changes.labels(result=result)
-        for result in TRANSFERS:
-            self.bundle_transfers.labels(result=result)
-        for result in LOGINS:
-            self.logins.labels(result=result)
-        for why in CONNECTIONS_CLOSED:
-            self.connections_closed.labels(why=why)
-        for reason in REJECTIONS:
-            self.rejected.labels(reason=reason)
+        for counter, values in (
+            (self.networks_brought, BROUGHT),
+            (self.network_changes, NETWORK_CHANGES),
+            (self.bundle_transfers, TRANSFERS),
+            (self.logins, LOGINS),
+            (self.video_lost, VIDEOS_LOST),
+            (self.connections_closed, CONNECTIONS_CLOSED),
+            (self.rejected, REJECTIONS),
+        ):
+            for value in values:
+                counter.labels(value)

@@ -22,6 +22,7 @@ from cloud.batching.runner import TailRunner
 from cloud.batching.tail_times import TailTimes
 from cloud.bodies.alone import Alone
 from cloud.bodies.decoder import Decoder
+from cloud.frames.sessions.registry import Sessions
 from cloud.http.page.recent import Recent
 from cloud.http.system.scrapes import Scrapes
 from cloud.metrics import CloudMetrics
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from cloud.access.clients import Account
     from cloud.batching.crossing import Crossing, TailRun
     from cloud.config import CloudSettings
+    from cloud.frames.threads import ThreadPools
     from cloud.networks.network import Tail
-    from cloud.threads import ThreadPools
     from cloud.workers.siblings import Siblings
 
 _TEND_S = 10.0
@@ -81,6 +82,7 @@ class Service:
         self.profile_builds = Waiting(MAX_CLIENT_BUILDS, "profiles that wait to be built")
         self.scrapes = Scrapes(self.metrics.registry, together=siblings.metrics if siblings else None)
         self.recent = Recent()
+        self.sessions = Sessions(settings.sessions, settings.session_age_s, self.metrics.sessions)
         self.profile_turns = FairTurns(pools.profiles.size)
         self.compiling = Compiling(pools.compiling, settings.queue_capacity)
         self.max_profile_bytes = min(MAX_PROFILE_BYTES, settings.max_body_bytes)
@@ -132,9 +134,7 @@ class Service:
             self.metrics.networks,
         )
         self.networks.current.export_build_info(self.metrics)
-        self.decoder = Decoder(
-            self.networks, self.profiles, pools, self.metrics, max_tensors=settings.queue_capacity
-        )
+        self.decoder = Decoder(self.networks, self.profiles, pools, self.metrics, settings)
         runner = TailRunner(pools.tails, self.metrics.step_cpu)
         self.batcher = Batcher(
             runner.at_once,
@@ -204,17 +204,20 @@ class Service:
     def _networks_changed(self) -> None:
         self.networks.current.export_build_info(self.metrics)
         self.profiles.keep({network.model.fingerprint for network in self.networks})
+        self.sessions.go_away("rebalance")  # binary answers do not say which network is current
 
     async def drain(self) -> None:
         """Refuse new frames, and finish those in progress within the drain time. Does nothing unless frames are taken."""
         if self.lifecycle.state is State.READY:
             self.networks.stop()
+            self.sessions.go_away("drain")
             await self.lifecycle.drain(self.settings.drain_s)
 
     async def stop(self) -> None:
         """Drain, then stop computing."""
         await self.drain()
         self.lifecycle.move(State.STOPPED)
+        self.sessions.stop()
         for task in self._tasks:
             task.cancel()
         self.scrapes.stop()

@@ -63,6 +63,11 @@ class EdgeSettings(CommonSettings):
         None,
         description="file with the token that the cloud is shown, alone; read again when it changes (docs/access.md)",
     )
+    session: Literal["auto", "off", "only"] = Field(
+        "auto",
+        description="whether frames go to the cloud over a session (docs/sessions.md): `auto` (where the cloud has them, else by HTTP, each frame "
+        "alone), `off`, or `only` (never by HTTP)",
+    )
     split_point: SplitPointName = None
     codec: CodecName = None
     profile: str | None = Field(
@@ -79,6 +84,13 @@ class EdgeSettings(CommonSettings):
         le=3600,
         description="seconds between two frames that are sent only to measure the link, while the plan's own frames do not "
         "measure it; 0: none are sent, and a plan that sends nothing is never abandoned",
+    )
+    max_bytes_per_hour: int = Field(
+        0,
+        ge=0,
+        le=2**50,
+        description="data budget: how many bytes may travel to and from all clouds in any hour, whatever for; the planner chooses what "
+        "fits, and once they are spent the edge answers by itself. A restart begins anew, without what was spent before it. 0: no limit",
     )
     picture_size: PictureSize = "network"
     still_threshold: StillThreshold = 0.0

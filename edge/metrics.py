@@ -8,8 +8,10 @@ from prometheus_client import Gauge
 
 from edge.output.events.delivery.metrics import DeliveryMetrics
 from edge.output.events.metrics import EventMetrics
+from edge.planning.budget.wire_bytes import WireBytes
 from edge.uplink.clouds.metrics import CloudMetrics
 from edge.uplink.profiles.metrics import FleetMetrics
+from edge.uplink.session.metrics import SessionMetrics
 from shared.observing.counting.counter import Counter
 from shared.observing.counting.histogram import Histogram
 from shared.observing.file_metrics import FileMetrics
@@ -36,6 +38,8 @@ FALLBACKS = (
     "unauthorized",
     "damaged",
     "profile",
+    "state",
+    "budget",
     "encode",
     "explore",
 )
@@ -93,6 +97,8 @@ class EdgeMetrics(Metrics):
             prefix + "circuit_state", "1 for the circuit breaker's state.", ["state"], registry=self.registry
         )
         self.fleet = FleetMetrics(prefix, self.registry)
+        self.session = SessionMetrics(prefix, self.registry)
+        self.wire = WireBytes(prefix, self.registry)
         self.source_up = Gauge(
             prefix + "source_up", "1 while the source gives frames.", ["camera"], registry=self.registry
         )

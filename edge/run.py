@@ -137,6 +137,7 @@ async def _open(
         outputs.events.watching.watch_clouds(line.circuit, list(map(name_of, settings.cloud_urls)))
         outputs.events.start()
         ends.push_async_callback(outputs.events.end)
+    metrics.wire.limit(settings.max_bytes_per_hour)
     page = Page(told, sources.live, metrics, line.said, pictures=settings.page_pictures)
     status_port = await open_status(settings, metrics, line.said, page, ends)
     await ends.enter_async_context(line)
@@ -158,7 +159,7 @@ async def _open(
     )
     if any(each.picture_size == "source" and not loaded.sends_pictures(each.choice) for each in cameras):
         _log.warning(
-            "picture_size=source changes nothing: it needs --split-point input and jpeg, webp, png or raw"
+            "picture_size=source changes nothing: it needs --split-point input and a codec for pictures, such as jpeg or h264"
         )
     sessions = random.SystemRandom().sample(range(1 << 32), len(cameras))
     running = [

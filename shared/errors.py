@@ -16,7 +16,8 @@
         │   ├── LimitError     413  a declared or actual size is above a named limit
         │   ├── CodecError     415  no such codec, or one that does not carry this kind of tensor
         │   ├── ContentError   422  a well-formed frame whose content cannot be used (NaN, wrong size)
-        │   └── ProfileMissingError 424  the frame needs a profile that the cloud lacks: send it, then the frame again
+        │   ├── ProfileMissingError 424  the frame needs a profile that the cloud lacks: send it, then the frame again
+        │   └── StateMissingError 424  the frame needs the frame before it, which the cloud lacks: send a keyframe next
         ├── ProfileContentError 422  the file is not a profile, or not one for this network and split point
         ├── BodyError        400  a JSON body that the endpoint does not accept
         ├── FingerprintError 409  the two sides run different networks
@@ -30,8 +31,7 @@
         └── DeadlineError    504  the answer would have been too late
 
 Refusals that protect the cloud, and its clients from each other, are in cloud/access/refusals.py.
-Each class has an HTTP `status`, a `reason` (the metrics' label) and a flag that says whether repeating the same request may help.
-Each instance carries `accepted`: what would have been accepted instead.
+Each class has an HTTP `status`, a `reason` (the metrics' label) and whether a retry may help; each instance what would be `accepted`.
 """
 
 from __future__ import annotations

@@ -34,6 +34,19 @@ MAX_FRAME_BYTES = MAX_HEADER_BYTES + MAX_SPLIT_POINT_BYTES + MAX_PARAMS_BYTES + 
 MAX_CODEC_NAME_BYTES = 64
 """Bytes in UTF-8 of the name of a codec that is not built in; the name travels with the parameters."""
 
+# --- a session --------------------------------------------------------------------------------------------------------
+
+MAX_STREAMS = 64
+"""Streams of one session: a camera under a plan each. What is known of one takes 5 kB at most."""
+MAX_UNDER_WAY = 1024
+"""Frames of one session that have no answer yet, and numbers of frames in one message."""
+MAX_QUESTION_BYTES = 256
+"""Bytes of what is asked about every frame, such as `top=5`."""
+MAX_WORD_BYTES = 64
+"""Bytes of the reason of a refusal or of a go-away."""
+MAX_REFUSAL_BYTES = 4096
+"""Bytes of what a refusal says to a human, and once more of what would be accepted, as JSON."""
+
 # --- a picture --------------------------------------------------------------------------------------------------------
 
 MAX_PICTURE_PIXELS = MAX_ELEMENTS // 3
@@ -56,6 +69,19 @@ MAX_PART_HEADER_BYTES = 4096
 """Bytes of what a form says of the file in it, and of what stands around that."""
 MAX_ASPECT = 16
 """Longer side of a picture over its shorter side, as far as it is resized; the middle of a longer one is."""
+
+# --- a video ----------------------------------------------------------------------------------------------------------
+
+MAX_CLIENT_VIDEO_STREAMS = 16
+"""Videos of one client that a cloud decodes at once; beyond that its own that has waited longest makes room."""
+MAX_VIDEO_FRAME_CPU_S = 2.0
+"""Seconds of a core that decoding one picture of a video may take before its process is ended. A keyframe of noise of the largest size takes 0.35."""
+MAX_VIDEO_FRAME_S = 10.0
+"""Seconds in all, on however busy a machine."""
+MAX_VIDEO_EXTRA_BYTES = 64 << 20
+"""Bytes that the process of a video may take beyond what it begins with, and beyond `MAX_VIDEO_PIXEL_BYTES` for each pixel of its pictures."""
+MAX_VIDEO_PIXEL_BYTES = 64
+"""Such bytes: a decoder keeps 16 earlier pictures of 1.5 bytes a pixel, and RGB takes a few copies of three."""
 
 # --- a bundle ---------------------------------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ class Flow:
         """For the wire."""
         self.queued = False
         """Whether it has its turn on the wire."""
+        self.segments = 0
+        """Those that have begun to leave the wire."""
         self.on_moved: Callable[[], None] = lambda: None
         """Called by a pump when something of it got under way, or the link has changed."""
 
@@ -92,7 +94,8 @@ class Flow:
         """The chunk has left the wire at `left_s`; from now on it is under way."""
         size = len(chunk[0])
         jitter_s = self._chance.uniform(0, link.jitter_s) if link.jitter_s else 0.0
-        stall_s = link.stall_s if self._is_lost(size, link.loss) else 0.0
+        # Counted from when its own segment left: the stalls of one burst overlap, and do not add up.
+        stall_s = link.stall_s if self._is_lost(self._begun(size), link.loss) else 0.0
         self._last_due_s = max(self._last_due_s, left_s + link.delay_s + jitter_s + stall_s)
         self._under_way.append((self._last_due_s, chunk))
         self._under_way_bytes += size
@@ -104,9 +107,14 @@ class Flow:
         self._under_way_bytes = 0
         self._end = None
 
-    def _is_lost(self, size: int, loss: float) -> bool:
-        """Whether one of the segments that begin within so many bytes is lost."""
+    def _begun(self, size: int) -> int:
+        """How many segments begin within so many bytes."""
         before, after = self._of_segment, self._of_segment + size
         self._of_segment = after % SEGMENT_BYTES
         begun = -(-after // SEGMENT_BYTES) - (-(-before // SEGMENT_BYTES))
+        self.segments += begun
+        return begun
+
+    def _is_lost(self, begun: int, loss: float) -> bool:
+        """Whether one of so many segments is lost."""
         return loss > 0 and begun > 0 and self._chance.random() >= (1 - loss) ** begun

@@ -43,6 +43,8 @@ class Pipe:
         """Those that are open."""
         self.held = False
         """Whether the wire is stopped."""
+        self.offered_bytes = self.segments = 0
+        """What all flows have brought, since the pipe was made."""
         self._turns: deque[Flow] = deque()
         self._wire: tuple[Flow, Chunk] | None = None
         self._rest_bits = 0.0  # of the chunk on the wire
@@ -89,6 +91,7 @@ class Pipe:
         """Send bytes. Like all methods below it returns the flows that got something under way meanwhile, see `advance`."""
         moved = self.advance(now_s)  # first, as an idle wire must not be taken for a busy one
         flow.wait(data)
+        self.offered_bytes += len(data)
         return moved + self._queue(now_s, flow)
 
     def finish(self, now_s: float, flow: Flow, end: End) -> list[Flow]:
@@ -124,7 +127,9 @@ class Pipe:
         moved: dict[Flow, None] = {}
         while self._wire and (left_s := self.next_s) <= now_s:
             flow, (data, end) = self._wire
+            before = flow.segments
             flow.leave(left_s, (self._corrupted(data), end), self._link)
+            self.segments += flow.segments - before
             moved[flow] = None
             flow.queued = flow.has_waiting
             if flow.queued:

@@ -12,6 +12,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from bench.emulator.connection import BUFFER_BYTES, RESET_ON_CLOSE, Connection
+from bench.emulator.counts import Counts
 from bench.emulator.link import Link
 from bench.emulator.pump import Pump
 
@@ -49,6 +50,11 @@ class Emulator:
     def open_connections(self) -> int:
         """Those whose two sockets are not both closed yet."""
         return len(self._open)
+
+    def counts(self) -> Counts:
+        """What has come in by its sockets so far."""
+        up, down = self.up, self.down
+        return Counts(up.offered_bytes, down.offered_bytes, up.segments, down.segments, self.connections)
 
     def change(self, link: Link) -> None:
         """Put another link in force for all that is not sent yet, the rest of a chunk included. What is under way keeps its delay."""

@@ -86,6 +86,7 @@ class EmulatorThread:
     cut = _in_its_loop(Emulator.cut)
     corrupt = _in_its_loop(Emulator.corrupt)
     change = _in_its_loop(Emulator.change)
+    counts = _in_its_loop(Emulator.counts)
 
     def play(self, trace: Sequence[tuple[float, Link]]) -> Future[None]:
         """Begin with a trace; the future is done when it has been played, and cancels it. `stop` cancels it, too."""

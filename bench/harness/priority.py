@@ -1,4 +1,4 @@
-"""The processor's priority of other processes, where this one may raise it again."""
+"""Which core a process is given, and its priority, where this one may raise it again."""
 
 from __future__ import annotations
 
@@ -48,3 +48,14 @@ def lowered(pid: int) -> Iterator[bool]:
     finally:
         with contextlib.suppress(FileNotFoundError):
             set_niceness(pid, own)
+
+
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """What is started in the block keeps to this core."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

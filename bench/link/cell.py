@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from bench.emulator.link import Link
 from edge.planning.pinned import PinnedPilot
@@ -14,6 +15,8 @@ from edge.uplink.link import LinkState
 from shared.network.partition import INPUT, OUTPUT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.link.flight import Cockpit
     from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
@@ -23,7 +26,10 @@ _HOPELESS = 1.5
 _CLOSE = 1.25
 """Times the best: such plans are measured again, in turns, as the order among them is what matters."""
 _ROUNDS = 2
-_MAX_S = 60.0
+_MAX_S, _LEAST_S = 60.0, 2.0
+"""Of one plan in a cell; it gets the least of them even where the cell's time is over."""
+_LATE = 1.5
+"""Times a cell's time: beyond it not even the closest plans are measured again."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,12 @@ class Outcome:
     switches: int = 0
     cloud_only: str = ""
     """The picture codec with the fewest bytes, among those that are right often enough."""
+    unmeasured: int = 0
+    """Plans for which the cell's time did not suffice: by prediction the slowest, beside the hopeless ones."""
+
+    def kept(self) -> dict[str, Any]:
+        """As JSON, without the cell, of which `Outcome(cell, **...)` makes the same."""
+        return {name: value for name, value in asdict(self).items() if name != "cell"}
 
     def value_ms(self, name: str) -> float:
         """Median; infinite for a plan that was hopeless."""
@@ -82,6 +94,9 @@ class Measuring:
     times: TailTimes
     frames: int
     planner_s: float
+    cell_s: float
+    """A cell takes about twice as long at most: edge only, cloud only and the choice are measured in any case."""
+    clock: Callable[[], float] = time.monotonic
 
     @property
     def _by_latency(self) -> bool:
@@ -99,26 +114,39 @@ class Measuring:
         pictures = [name for name, option in options.items() if option.split_point == INPUT]
         cloud_only = min(pictures, key=lambda name: options[name].frame_bytes)
         outcome = Outcome(cell, cloud_only=cloud_only)
-        for name in sorted(options, key=lambda name: self._predicted_s(cell, options[name])):
+        start = self.clock()
+
+        def left_s(share: float = 1.0) -> float:
+            return start + share * self.cell_s - self.clock()
+
+        in_order = sorted(options, key=lambda name: self._predicted_s(cell, options[name]))
+        ends = (OUTPUT, outcome.cloud_only)
+        for name in (*ends, *(name for name in in_order if name not in ends)):
             best_ms = min(map(outcome.value_ms, outcome.values_ms), default=float("inf"))
-            limit = 4 if name in (OUTPUT, outcome.cloud_only) else _HOPELESS
-            if 1e3 * self._bound_s(cell, options[name]) <= limit * best_ms:
-                outcome.values_ms[name] = [self._measure(cockpit, plans[name])]
+            if 1e3 * self._bound_s(cell, options[name]) > (4 if name in ends else _HOPELESS) * best_ms:
+                continue
+            if left_s() > 0 or name in ends:
+                outcome.values_ms[name] = [self._measure(cockpit, plans[name], left_s())]
+            else:
+                outcome.unmeasured += 1
         best_ms = outcome.value_ms(outcome.best)
         close = [name for name in outcome.values_ms if outcome.value_ms(name) <= _CLOSE * best_ms]
         self._fly(cockpit, outcome)
-        for _ in range(_ROUNDS):
-            for name in dict.fromkeys([*close, outcome.chosen]):
-                outcome.values_ms.setdefault(name, []).append(self._measure(cockpit, plans[name]))
+        again = [*([] if outcome.chosen in outcome.values_ms else [outcome.chosen]), *close * _ROUNDS]
+        again += [outcome.chosen] * (_ROUNDS - again.count(outcome.chosen))
+        for number, name in enumerate(again):
+            if left_s(_LATE) > 0 or (not number and name not in outcome.values_ms):
+                found = self._measure(cockpit, plans[name], left_s(_LATE))
+                outcome.values_ms.setdefault(name, []).append(found)
         return outcome
 
-    def _measure(self, cockpit: Cockpit, plan: Plan) -> float:
+    def _measure(self, cockpit: Cockpit, plan: Plan, left_s: float) -> float:
         frames = self.frames if self._by_latency else 4 * self.frames
         flight = cockpit.fly(
             lambda _, metrics: PinnedPilot(plan, PlanMetrics(metrics)),
             one_by_one=self._by_latency,
             frames=frames,
-            seconds=_MAX_S,
+            seconds=min(_MAX_S, max(_LEAST_S, left_s)),
         )
         return flight.value_ms(by_latency=self._by_latency)
 

@@ -6,23 +6,28 @@ Starts the cloud, the load and the emulated link, measures each cell of the grid
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import os
 import tempfile
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.emulator.thread import EmulatorThread
 from bench.harness.frames import build_frames
 from bench.harness.network import frames_of
+from bench.harness.priority import on_core
 from bench.harness.process import Process
 from bench.harness.system import Cloud, Setup, running_cloud
 from bench.link.cell import Cell, Measuring, Outcome
 from bench.link.flight import Cockpit
+from bench.link.kept import Kept
 from bench.link.options import LinkOptions
 from bench.link.report import findings
 from bench.link.steps import steps
-from bench.report.report import Findings, about, publish
+from bench.report.report import Findings, about, commit, publish
 from edge.config import EdgeSettings
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
@@ -40,8 +45,11 @@ if TYPE_CHECKING:
     from edge.planning.plan import Plan
     from shared.network.model import Model
 
+_REPORTS = {"--stream": "stream.command", "--session-cost": "stream.cost"}
+"""Those with flags of their own."""
 _FRAMES = 32
-_DEADLINE_S = 60.0
+_DEADLINE_S = 20.0
+_SETTLE_S = 1.0
 _LOADED_POINT = "layer2"
 """The split point of the load on the cloud; the network's middle one if it has no such point."""
 _LOADING_CLIENTS = 8
@@ -51,7 +59,11 @@ _LOADING_FRAMES = 900_000
 
 
 def main(arguments: Sequence[str]) -> int:
-    return LinkOptions.read(arguments).report(_run, SplitDNNError, RuntimeError)
+    for flag, report in _REPORTS.items():
+        if flag in arguments:
+            status: int = importlib.import_module(f"bench.link.{report}").main(arguments)
+            return status
+    return LinkOptions.read(arguments).report(_run, SplitDNNError, RuntimeError, ValueError)
 
 
 def _run(options: LinkOptions) -> list[Path]:
@@ -91,31 +103,16 @@ def _run(options: LinkOptions) -> list[Path]:
             table = steps(cockpit, times, emulator, short=options.quick)
             found = Findings(engine, [table])
         else:
-            measuring = Measuring(cockpit, times, options.frames, options.planner_s)
-            axes = list(itertools.product(options.slowdowns, options.mbit, options.round_trips))
-            outcomes = []
-            for load in options.loads:
-                with _busy(cloud, setup, options.model, load, times, folder, cloud_core):
-                    for slowdown, mbit, trip_ms in axes:
-                        cell = Cell(mbit, trip_ms, slowdown, load)
-                        emulator.change(cell.link)
-                        outcomes.append(measuring.run(cell))
-                        print(_line(outcomes[-1]), flush=True)
+            outcomes = _grid(
+                options,
+                Measuring(cockpit, times, options.frames, options.planner_s, options.cell_s),
+                emulator,
+                _Load(cloud, setup, options.model, times, folder, cloud_core),
+            )
             known = [plan.option for plan in plans if plan.option]
             found = findings(outcomes, options, known, engine)
     name = "link-steps" if options.steps else f"link-{options.objective}"
     return publish(options.results, name, found, about(options.weights, options.source))
-
-
-@contextlib.contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """What is started in the block keeps to this core."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def _load(settings: EdgeSettings) -> tuple[Model, list[Plan]]:
@@ -139,30 +136,66 @@ def _tail_times(cockpit: Cockpit) -> TailTimes:
     return times
 
 
-@contextlib.contextmanager
-def _busy(
-    cloud: Cloud, setup: Setup, model: str, load: float, times: TailTimes, folder: Path, core: int
-) -> Iterator[None]:
-    """Keep the cloud busy for this share of its time, in an open loop."""
-    if not load:
-        yield
-        return
-    names = list(times.alone_s)
-    point = _LOADED_POINT if _LOADED_POINT in names else names[len(names) // 2]
-    build_frames(folder, setup, [point], 4, 10_000, model)
-    rate = load / times.alone_s[point]  # frames/s of all clients together
-    command = [
-        "-m", "bench", "load", "--url", cloud.url, "--frames", str(folder), "--split-points", point,
-        "--rate", f"{rate / _LOADING_CLIENTS:.3f}", "--clients", str(_LOADING_CLIENTS),
-        "--seconds", f"{min(_LOADED_S, _LOADING_FRAMES / rate):.0f}", "--warm", "0",
-    ]  # fmt: skip
-    process = Process(command)
-    with on_core(core):
-        process.start()
-    with process:
-        yield
-        if not process.is_up():
-            raise RuntimeError(f"the load on the cloud ended early:\n{process.said()}")
+def _grid(options: LinkOptions, measuring: Measuring, emulator: EmulatorThread, load: _Load) -> list[Outcome]:
+    """Every cell, those that an interrupted run has measured as they were."""
+    about_it = {name: value for name, value in asdict(options).items() if name not in ("resume", "results")}
+    file = options.results / f"link-{options.objective}.cells.jsonl"
+    kept = Kept(
+        file,
+        {"commit": commit(), **{name: str(value) for name, value in about_it.items()}},
+        resume=options.resume,
+    )
+    axes = list(itertools.product(options.loads, options.slowdowns, options.mbit, options.round_trips))
+    print(f"{len(axes)} cells, at most {len(axes) * 2 * options.cell_s / 60:.0f} minutes", flush=True)
+    outcomes = []
+    for number, (share, slowdown, mbit, trip_ms) in enumerate(axes, 1):
+        cell = Cell(mbit, trip_ms, slowdown, share)
+        found = kept.get(asdict(cell))
+        if found is None:
+            emulator.change(cell.link)
+            with load.of(share):
+                found = measuring.run(cell).kept()
+            kept.add(asdict(cell), found)
+        outcomes.append(Outcome(cell, **found))
+        print(f"{number}/{len(axes)} {_line(outcomes[-1])}", flush=True)
+    return outcomes
+
+
+@dataclass(frozen=True)
+class _Load:
+    """What others ask of the cloud, in an open loop, from the core that the cloud has."""
+
+    cloud: Cloud
+    setup: Setup
+    model: str
+    times: TailTimes
+    folder: Path
+    core: int
+
+    @contextlib.contextmanager
+    def of(self, share: float) -> Iterator[None]:
+        """Keep the cloud busy for this share of its time; begun anew for each cell, as a load has an end."""
+        if not share:
+            yield
+            return
+        names = list(self.times.alone_s)
+        point = _LOADED_POINT if _LOADED_POINT in names else names[len(names) // 2]
+        if not any(self.folder.glob("*.frame")):
+            build_frames(self.folder, self.setup, [point], 4, 10_000, self.model)
+        rate = share / self.times.alone_s[point]  # frames/s of all clients together
+        command = [
+            "-m", "bench", "load", "--url", self.cloud.url, "--frames", str(self.folder), "--split-points", point,
+            "--rate", f"{rate / _LOADING_CLIENTS:.3f}", "--clients", str(_LOADING_CLIENTS),
+            "--seconds", f"{min(_LOADED_S, _LOADING_FRAMES / rate):.0f}", "--warm", "0",
+        ]  # fmt: skip
+        process = Process(command)
+        with on_core(self.core):
+            process.start()
+        with process:
+            time.sleep(_SETTLE_S)
+            yield
+            if not process.is_up():
+                raise RuntimeError(f"the load on the cloud ended early:\n{process.said()}")
 
 
 def _line(outcome: Outcome) -> str:

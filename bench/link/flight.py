@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import math
 import statistics
 import threading
 import time
@@ -95,7 +96,12 @@ class Flight:
         self.arrived.append(time.monotonic())
 
     def value_ms(self, *, by_latency: bool) -> float:
-        """Over the counted frames: the median latency without the edge's own queues, or the mean time between two of them."""
+        """Over the counted frames: the median latency without the edge's own queues, or the mean time between two of them.
+
+        Infinite where time was over before two were counted.
+        """
+        if len(self.records) <= _WARM + (0 if by_latency else 3):
+            return math.inf
         if by_latency:
             return statistics.median(
                 each.latency_ms - sum(ms for name, ms in each.stages_ms.items() if name.startswith("wait_"))

@@ -14,11 +14,19 @@ OBJECTIVES = ("latency", "throughput")
 class LinkOptions(ModelOptions):
     """The planner against every plan it could have chosen, over emulated links.
 
-    About half an hour, with --quick about a minute. Edge and cloud have a core each where there are two.
+    An hour and a half at most for the whole grid of 90 cells, of which --resume goes on with one that was interrupted; with --quick about a
+    minute. Edge and cloud have a core each where there are two.
     """
 
     command = "link"
 
+    stream: bool = option(
+        False,
+        "streams over thin links instead: a report of its own, with flags of its own (`--stream --help`)",
+    )
+    session_cost: bool = option(
+        False, "CPU of a frame by a session and by HTTP instead (`--session-cost --help`)"
+    )
     steps: bool = option(False, "only how it follows steps of the link, and noise")
     source: str = option(
         str(IMAGES) if IMAGES.is_dir() else "synthetic:fps=0,frames=64", "as the edge takes it"
@@ -36,10 +44,14 @@ class LinkOptions(ModelOptions):
     """Frames by which a plan is measured in one cell."""
     planner_s: float = option(4.0, quick=1.0)
     """How long the planner runs in one cell."""
+    cell_s: float = option(30.0, "seconds of a cell after which no more plans are measured", quick=8.0)
+    resume: bool = option(False, "go on with a grid of the same options that was interrupted")
 
     def wrong(self) -> str | None:
         if any(not 0 <= load <= 0.9 for load in self.loads):
             return "--loads: accepted are shares from 0 to 0.9"
+        if self.cell_s <= 0:
+            return "--cell-s is above 0"
         if min(self.mbit) <= 0 or min(self.slowdowns) < 1 or min(self.round_trips) < 0:
             return "--mbit is above 0, --slowdowns at least 1, --round-trips not below 0"
         return None

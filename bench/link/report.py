@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from bench.link.options import LinkOptions
     from edge.planning.planner import Option
 
+_BAD = 1.05
+_LOSING = "Cells whose choice is more than 1.05 times as slow as the best of all plans, or as the better one of edge only and cloud only."
+
 
 def findings(
     outcomes: Sequence[Outcome], options: LinkOptions, choices: Sequence[Option], engine: str
@@ -28,15 +31,18 @@ def findings(
         f"Objective {options.objective}, agreement at least {options.min_agreement:g}; all values in {unit}. Edge and cloud are "
         f"processes with a core each where there are two. `best` is the best of all plans as measured, `gain` how many times "
         f"better the choice is than the better one of edge only and cloud only (the smallest pictures of equal agreement); "
-        f"`predicted` and `seen` are the planner's own numbers at the end of its flight."
+        f"`predicted` and `seen` are the planner's own numbers at the end of its flight; `not measured` are plans for which the cell's {options.cell_s:g} s "
+        f"did not suffice, the slowest by prediction."
     )
     surveyed = (
         "As surveyed on this edge, not slowed, when nothing else ran; ms of one core and bytes with headers."
     )
     name = f"link-{options.objective}"
+    losing = [_row(outcome) for outcome in outcomes if outcome.ratio > _BAD or outcome.gain < 1 / _BAD]
     tables = [
         Table(f"{name}-summary", "The planner over all cells", note, [_summary(outcomes)]),
         Table(name, "Each cell", note, [_row(outcome) for outcome in outcomes]),
+        *([Table(f"{name}-losing", "Where the planner loses", _LOSING, losing)] if losing else []),
         Table(
             f"{name}-options", "What there was to choose from", surveyed, [_option(each) for each in choices]
         ),
@@ -52,11 +58,11 @@ def _summary(outcomes: Sequence[Outcome]) -> dict[str, TableCell]:
     gains = [outcome.gain for outcome in outcomes]
     return {
         "cells": len(outcomes),
-        "within 5 % of the best": f"{100 * sum(ratio <= 1.05 for ratio in ratios) / len(ratios):.0f} %",
+        "within 5 % of the best": f"{100 * sum(ratio <= _BAD for ratio in ratios) / len(ratios):.0f} %",
         "median ratio": statistics.median(ratios),
         "worst ratio": max(ratios),
         "worst against edge only and cloud only": 1 / min(gains),
-        "cells above 1.05 x of that": sum(gain < 1 / 1.05 for gain in gains),
+        "cells above 1.05 x of that": sum(gain < 1 / _BAD for gain in gains),
         "cells with gain of 1.3 or more": sum(gain >= 1.3 for gain in gains),
         "largest gain": max(gains),
         "median error of the prediction": f"{100 * statistics.median(errors):.1f} %" if errors else "",
@@ -84,6 +90,7 @@ def _row(outcome: Outcome) -> dict[str, TableCell]:
         "predicted ms": outcome.predicted_ms,
         "seen ms": outcome.measured_ms,
         "switches": outcome.switches,
+        "not measured": outcome.unmeasured,
     }
 
 

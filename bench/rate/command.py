@@ -5,21 +5,22 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.harness.network import Network, load_network
-from bench.harness.options import IMAGES, ModelOptions, option, positive
+from bench.harness.options import IMAGES
 from bench.harness.system import Setup
 from bench.rate.answer_tables import findings as answer_findings
 from bench.rate.answers import Pictures, Study
 from bench.rate.cut import BATCH, Cut, answers
-from bench.rate.photographs import Photographs, read_clip, read_photographs
+from bench.rate.options import RateOptions
+from bench.rate.photographs import Photographs, read_photographs
 from bench.rate.plan import Setting, settings, split_points
+from bench.rate.streams.command import measure_streams
+from bench.rate.streams.session import StreamError
 from bench.rate.tables import findings
 from bench.report.progress import Outline, Progress
-from bench.report.report import Findings, about, named, publish
+from bench.report.report import Findings, about, publish
 from shared.errors import SplitDNNError
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
@@ -27,6 +28,7 @@ from shared.process.threads import available_cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from bench.rate.answers import Way
     from bench.rate.trial import Outcome
@@ -35,42 +37,14 @@ _READ_S, _FIT_S, _CODEC_S, _TAIL_S = 0.012, 7.0, 0.012, 0.06
 """Guesses: seconds to read a picture, to fit a profile, for one frame's codec, and for the whole network."""
 
 
-@dataclass(frozen=True)
-class RateOptions(ModelOptions):
-    """Bytes per frame against what they do to the answers: every codec, at several split points.
-
-    A classifier is measured on photographs of known classes (--images); any network on a clip or a folder of pictures (--source).
-    About ten minutes, with --quick about one.
-    """
-
-    command = "rate"
-
-    images: Path = option(IMAGES, "folder of photographs, each named by its class")
-    clip: Path | None = option(None, "a video, measured as well and never calibrated on", type=Path)
-    clip_frames: int = option(120, "of the clip, evenly from all of it", quick=12, type=positive)
-    source: str | None = option(
-        None,
-        "a clip or a folder of pictures: agreement as the network's task has it, calibrated on the first half, measured on the second",
-    )
-    frames: int = option(100, "of each half of --source", quick=12, type=positive)
-    task: str | None = option(None, "as --task of edge and cloud")
-    recipe: str | None = option(None, "as --recipe of edge and cloud")
-    split_points: tuple[str, ...] = option(
-        (), "(default: the network's stages; with --source `all` means all)"
-    )
-    limit: int | None = option(None, "photographs at most, evenly from all", quick=36, type=positive)
-
-    def wrong(self) -> str | None:
-        absent = self.clip is not None and not self.clip.is_file()
-        return f"--clip {self.clip}: no such file" if absent else None
-
-
 def main(arguments: Sequence[str]) -> int:
     """Measure, print, write. Without photographs nothing is measured, which is an error only if a folder was named.
 
     numpy's own threads are one, so that a codec is measured on one core; engines get all of them.
     """
     options = RateOptions.read(arguments)
+    if options.clip:
+        return options.report(_streams, SplitDNNError, ValueError, StreamError)
     if options.source:
         return options.report(_study, SplitDNNError, ValueError)
     if not options.images.is_dir():
@@ -82,8 +56,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(options: RateOptions) -> list[Path]:
     """The files that were written. Raises SplitDNNError or ValueError for what cannot be measured."""
     photographs = Photographs.of(options.images, options.limit)
-    source = str(options.clip or options.images)
-    network = _network(options, source)
+    network = _network(options, str(options.images))
     if network.model.task.name != "classify":
         raise ValueError(
             f"{network.model.name} is of the task {network.model.task.name}; photographs of known classes are for classifiers: "
@@ -100,12 +73,14 @@ def _run(options: RateOptions) -> list[Path]:
         f"{about(options.weights, str(options.images))}; {options.model}, fingerprint {network.model.fingerprint.hex()}; "
         f"{len(photographs.measured)} photographs measured, {len(photographs.calibrating)} others calibrated on"
     )
-    if options.clip:
-        measured_on += f"; clip {named(str(options.clip))}"
     print(measured_on, flush=True)
-    with contextlib.closing(Progress(_outlines(options, photographs, network, plan))) as progress:
-        found = _measure(options, photographs, network, plan, progress)
+    with contextlib.closing(Progress(_outlines(photographs, network, plan))) as progress:
+        found = _measure(photographs, network, plan, progress)
     return publish(options.results, "rate", found, measured_on)
+
+
+def _streams(options: RateOptions) -> list[Path]:
+    return measure_streams(options, _network(options, str(options.clip[0])))
 
 
 def _study(options: RateOptions) -> list[Path]:
@@ -160,24 +135,22 @@ def _network(options: RateOptions, source: str) -> Network:
 
 
 def _outlines(
-    options: RateOptions, photographs: Photographs, network: Network, plan: Mapping[str, Sequence[Setting]]
+    photographs: Photographs, network: Network, plan: Mapping[str, Sequence[Setting]]
 ) -> list[Outline]:
-    photos, clip = len(photographs.measured), options.clip_frames if options.clip else 0
-    frames = photos + clip
-    reading = _READ_S * (frames + len(photographs.calibrating))
-    outlines = [Outline("unsplit", 3, 10 + reading + _TAIL_S * frames)]
+    photos = len(photographs.measured)
+    reading = _READ_S * (photos + len(photographs.calibrating))
+    outlines = [Outline("unsplit", 3, 10 + reading + _TAIL_S * photos)]
     for name, each in plan.items():
         point = network.partition.point(name)
         fits = sum(setting.preset is not None for setting in each)
-        steps = math.ceil(photos / BATCH) + math.ceil(clip / BATCH) + fits + (fits > 0)
+        steps = math.ceil(photos / BATCH) + fits + (fits > 0)
         tail_s = _TAIL_S * point.tail_macs / (point.head_macs + point.tail_macs)
-        seconds = (1 + fits) * _FIT_S + (_CODEC_S + tail_s) * len(each) * frames
+        seconds = (1 + fits) * _FIT_S + (_CODEC_S + tail_s) * len(each) * photos
         outlines.append(Outline(name, steps, seconds))
     return outlines
 
 
 def _measure(
-    options: RateOptions,
     photographs: Photographs,
     network: Network,
     plan: Mapping[str, Sequence[Setting]],
@@ -186,23 +159,21 @@ def _measure(
     progress.section()
     progress.step("reading pictures")
     calibrating = read_photographs(photographs.calibrating, network)
-    every = [read_photographs(photographs.measured, network)]
-    if options.clip:
-        every.append(read_clip(options.clip, options.clip_frames, network))
+    pictures = read_photographs(photographs.measured, network)
     progress.step("the engine")
     engine = network.engine("openvino", "float32")
     progress.step("the unsplit network's answers")
-    unsplit = [answers(network, engine, pictures) for pictures in every]
-    found: dict[str, list[Outcome]] = {pictures.name: [] for pictures in every}
+    unsplit = answers(network, engine, pictures)
+    found: list[Outcome] = []
     fit_s: dict[str, float] = {}
     for point, each in plan.items():
         progress.section()
         cut = Cut(point, each, network, engine, calibrating, progress.step)
         fit_s[point] = max(cut.fit_s, default=0.0)
-        for pictures, logits in zip(every, unsplit, strict=True):
-            found[pictures.name] += cut.measure(pictures, logits, progress.step)
+        measured = cut.measure(pictures, unsplit, progress.step)
+        found += measured
         progress.clear()
-        for outcome in found[every[0].name][-len(each) :]:  # the tables come at the end
+        for outcome in measured:  # the tables come at the end
             name = f"{point} {outcome.setting.family} {outcome.setting.name}"
             print(f"{name:<52}{outcome.mean_bytes:>10.0f} bytes {outcome.agreement:>7.1f} %", flush=True)
     described = "{name} {precision}, {threads} threads".format(**engine.describe())

@@ -1,4 +1,4 @@
-"""The pictures of the report: photographs of known classes, separate ones for calibration and measurement, and a clip."""
+"""The pictures of the report: photographs of known classes, separate ones for calibration and measurement."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from edge.calibration.pictures import Footage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +23,11 @@ _EVERY = 3
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """As the edge prepares them; `labels` are their classes, where known."""
+    """As the edge prepares them; `labels` are their classes."""
 
     name: str
     pictures: Sequence[NDArray[np.uint8]]  # each (crop, crop, 3) RGB
-    labels: NDArray[np.intp] | None = None
+    labels: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -78,12 +76,6 @@ def read_photographs(paths: Sequence[Path], network: Network) -> Pictures:
     """All of them, which fit into memory: 150 KB each. Raises SourceError."""
     pictures = [network.picture(path) for path in paths]
     return Pictures("photographs", pictures, np.array([label_of(path) for path in paths], np.intp))
-
-
-def read_clip(path: Path, count: int, network: Network) -> Pictures:
-    """At most `count` frames of a video, evenly from all of it. Raises SourceError."""
-    footage = Footage(str(path), open_timeout_s=10, read_timeout_s=10)
-    return Pictures(path.name, footage.read(network.model.recipe, count))
 
 
 def _evenly(paths: Sequence[Path], count: int) -> list[Path]:

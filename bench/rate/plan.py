@@ -96,14 +96,19 @@ def settings(architecture: str, split_point: str, *, quick: bool) -> list[Settin
             for family, specs in families.items()
             for spec in _some(specs, quick=quick)
         ]
-    known = _STEPS.get((architecture, split_point))
-    presets = [Preset(step=step) for step in known or _OTHER_STEPS]
+    presets = [Preset(step=step) for step in steps(architecture, split_point)]
     plain = [Setting(split_point, name, spec=name) for name in _registered("tensor") if name != CALIBRATED]
     return plain + [Setting(split_point, CALIBRATED, preset=preset) for preset in _some(presets, quick=quick)]
 
 
+def steps(architecture: str, split_point: str) -> Sequence[float]:
+    """Step sizes of the quantiser that are compared at this split point, from fine to coarse."""
+    return _STEPS.get((architecture, split_point)) or _OTHER_STEPS
+
+
 def _registered(carries: str) -> list[str]:
-    return [codec.name for codec in known_codecs().values() if codec.carries == carries]
+    """Codecs that code each picture or tensor alone; those of streams are compared by `bench rate --clip`."""
+    return [codec.name for codec in known_codecs().values() if codec.carries == carries and not codec.inter]
 
 
 def _some(every: Sequence[_Any], *, quick: bool) -> Sequence[_Any]:

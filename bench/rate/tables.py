@@ -29,40 +29,29 @@ normalisation as well): medians of the CPU time, on one thread. Of all photograp
 most, and none of those is measured."""
 
 
-def findings(
-    engine: str, found: Mapping[str, Sequence[Outcome]], calibrating: str, fit_s: Mapping[str, float]
-) -> Findings:
-    """All tables and the figure. `found` has the photographs' outcomes first, then a clip's, by the pictures' name.
+def findings(engine: str, found: Sequence[Outcome], calibrating: str, fit_s: Mapping[str, float]) -> Findings:
+    """All tables and the figure.
 
     `calibrating` names the photographs that profiles were fitted to, and `fit_s` the longest fit of each split point.
     """
-    (_, photographs), *clips = found.items()
-    count = len(photographs[0].classes)
+    count = len(found[0].classes)
     fits = ", ".join(f"{point} {seconds:.1f} s" for point, seconds in fit_s.items() if seconds)
     note = " ".join(_NOTE.split())
     note += f" Where none of {count} differs, up to {300 / count:.1f} % may (95 %, the rule of three)."
     note += f" Fitting one profile took at most: {fits}." if fits else ""
     title = "Bytes per frame against accuracy"
-    tables = [
-        Table("rate", title, note, rows_of(photographs, calibrating)),
-        equal_agreement(photographs),
-    ]
-    clip_note = "Calibrated on photographs, not on this clip; frames of one clip are alike, so there are no intervals."
-    for name, outcomes in clips:
-        clip_title = f"The same on {len(outcomes[0].classes)} frames of {name}"
-        tables.append(Table("rate_clip", clip_title, clip_note, rows_of(outcomes, calibrating)))
-    return Findings(engine, tables, [figure(photographs, "rate", f"{title}, on photographs")])
+    tables = [Table("rate", title, note, rows_of(found, calibrating)), equal_agreement(found)]
+    return Findings(engine, tables, [figure(found, "rate", f"{title}, on photographs")])
 
 
 def rows_of(found: Sequence[Outcome], calibrating: str) -> list[dict[str, Cell]]:
-    """A row for each outcome. `calibrating` names the photographs that profiles were fitted to.
-
-    Frames of a clip, whose classes are not known, have no top-1 and, as they are not independent, no intervals.
-    """
+    """A row for each outcome. `calibrating` names the photographs that profiles were fitted to."""
     bootstrap = Bootstrap(len(found[0].classes))
     rows: list[dict[str, Cell]] = []
     for outcome in found:
-        setting, is_clip = outcome.setting, outcome.labels is None
+        setting, change = outcome.setting, outcome.top1_change
+        lost, won = int((change < 0).sum()), int((change > 0).sum())
+        coded, promised = sum(outcome.coded_bits), sum(outcome.promised_bits)
         row: dict[str, Cell] = {
             "split point": setting.split_point,
             "codec": setting.family,
@@ -70,27 +59,18 @@ def rows_of(found: Sequence[Outcome], calibrating: str) -> list[dict[str, Cell]]
             "bytes/frame": round(outcome.mean_bytes),
             "median": round(statistics.median(outcome.frame_bytes)),
             "p95": round(percentile(outcome.frame_bytes, 95)),
-            "agreement %": outcome.agreement if is_clip else bootstrap.mean(outcome.agrees),
+            "agreement %": bootstrap.mean(outcome.agrees),
+            "top-1 change": bootstrap.mean(change),
+            "right→wrong": lost,
+            "wrong→right": won,
+            "McNemar p": mcnemar(lost, won),
+            "KL mean": statistics.mean(outcome.divergences),
+            "KL median": statistics.median(outcome.divergences),
+            "bits / promised": coded / promised if promised else None,
+            "encode ms": statistics.median(outcome.encode_ms),
+            "decode ms": statistics.median(outcome.decode_ms),
+            "calibrated on": calibrating if setting.preset else "",
         }
-        if not is_clip:
-            change = outcome.top1_change
-            lost, won = int((change < 0).sum()), int((change > 0).sum())
-            row |= {
-                "top-1 change": bootstrap.mean(change),
-                "right→wrong": lost,
-                "wrong→right": won,
-                "McNemar p": mcnemar(lost, won),
-            }
-        row["KL mean"] = statistics.mean(outcome.divergences)
-        row["KL median"] = statistics.median(outcome.divergences)
-        if not is_clip:
-            coded, promised = sum(outcome.coded_bits), sum(outcome.promised_bits)
-            row |= {
-                "bits / promised": coded / promised if promised else None,
-                "encode ms": statistics.median(outcome.encode_ms),
-                "decode ms": statistics.median(outcome.decode_ms),
-            }
-        row["calibrated on"] = calibrating if setting.preset else ""
         rows.append(row)
     return rows
 
@@ -123,7 +103,7 @@ def equal_agreement(found: Sequence[Outcome]) -> Table:
 
 
 def figure(found: Sequence[Outcome], name: str, title: str) -> Figure:
-    """Agreement and, where known, the change of top-1 against bytes, a line for each family of codecs."""
+    """Agreement and the change of top-1 against bytes, a line for each family of codecs."""
     bootstrap = Bootstrap(len(found[0].classes))
     single = {
         each.setting.family
@@ -141,9 +121,10 @@ def figure(found: Sequence[Outcome], name: str, title: str) -> Figure:
             "bytes per frame", y_name, ordered, "x", decades=True, lowest=lowest, unjoined=frozenset(single)
         )
 
-    panels = [panel("agreement with the unsplit network, %", "agrees", _LOWEST_SHOWN_PERCENT)]
-    if found[0].labels is not None:
-        panels.append(panel("change of top-1, points", "top1_change", _LOWEST_SHOWN_CHANGE))
+    panels = [
+        panel("agreement with the unsplit network, %", "agrees", _LOWEST_SHOWN_PERCENT),
+        panel("change of top-1, points", "top1_change", _LOWEST_SHOWN_CHANGE),
+    ]
     return Figure(name, title, panels)
 
 

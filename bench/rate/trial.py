@@ -38,7 +38,7 @@ class Outcome:
 
     setting: Setting
     unsplit: NDArray[np.intp]  # (n,), the unsplit network's top classes
-    labels: NDArray[np.intp] | None  # (n,), where the right classes are known
+    labels: NDArray[np.intp]  # (n,), the right classes
     frame_bytes: list[int] = field(default_factory=list)
     """On the wire, the frame's header and parameters included; HTTP's are not."""
     encode_ms: list[float] = field(default_factory=list)
@@ -66,8 +66,6 @@ class Outcome:
 
     @property
     def top1_change(self) -> NDArray[np.float64]:  # (n,), 100, 0 or -100
-        """Only where labels are known."""
-        assert self.labels is not None
         split, whole = (np.where(each == self.labels, 100.0, 0.0) for each in (self.classes, self.unsplit))
         return split - whole
 

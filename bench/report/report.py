@@ -20,7 +20,7 @@ from shared.process.machine import machine
 if TYPE_CHECKING:
     from bench.report.plots import Figure
 
-_PACKAGES = ("torch", "torchvision", "openvino", "numpy", "opencv-python-headless", "zstandard")
+_PACKAGES = ("torch", "torchvision", "openvino", "numpy", "opencv-python-headless", "av", "zstandard")
 
 Cell = str | int | float | Spread | None
 
@@ -120,12 +120,12 @@ def about(weights: str, source: str) -> str:
     memory_gb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
     packages = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     return (
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}, {memory_gb:.0f} GB, commit {_commit()}, Python {platform.python_version()}, {packages}; "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}, {memory_gb:.0f} GB, commit {commit()}, Python {platform.python_version()}, {packages}; "
         f"weights {named(weights)}; source {named(source)}"
     )
 
 
-def _commit() -> str:
+def commit() -> str:
     """The checkout's, with a `+` if files have changed since; `unknown` without git, as in an image."""
     try:
         done = subprocess.run(

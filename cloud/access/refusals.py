@@ -66,6 +66,21 @@ class TransfersError(RequestError):
     retryable = True
 
 
+class SessionsError(RequestError):
+    """As many sessions are open as there may be."""
+
+    status = 503
+    reason = "sessions_full"
+    retryable = True
+
+
+class BrokenError(RequestError):
+    """Something went wrong here; the server's log says what."""
+
+    status = 500
+    reason = "internal"
+
+
 class UnknownModelError(RequestError):
     """No network of this name and version runs here."""
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from cloud.access.clients import Account
+    from cloud.frames.threads import Pool
     from cloud.networks.legs import Legs
     from cloud.networks.network import Tail
-    from cloud.threads import Pool
 
 _LOOK_S = 5.0
 """Between two looks at where frames come."""

@@ -10,8 +10,8 @@ from shared.observing.telemetry import computing
 if TYPE_CHECKING:
     from cloud.batching.crossing import Crossing
     from cloud.batching.runs import Stops
+    from cloud.frames.threads import Pool
     from cloud.networks.network import Tail
-    from cloud.threads import Pool
     from shared.engines.half import Tensors
     from shared.engines.segmented import ChainRun
     from shared.observing.counting.counter import Counter

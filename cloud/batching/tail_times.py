@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from cloud.access.clients import Account
     from cloud.batching.crossing import Crossing
     from cloud.config import CloudSettings
+    from cloud.frames.threads import ThreadPools
     from cloud.networks.network import LoadedNetwork
-    from cloud.threads import ThreadPools
     from shared.engines import Engine
     from shared.network.partition import SplitPoint
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from cloud.bodies.decoder import Reads, Remaining
     from cloud.bodies.frames import Checked
     from cloud.bodies.reply import Reply
+    from cloud.frames.threads import ThreadPools
     from cloud.metrics import CloudMetrics
     from cloud.networks.network import LoadedNetwork
-    from cloud.threads import ThreadPools
     from shared.engines.half import Tensors
     from shared.observing.telemetry import Stopwatch
 

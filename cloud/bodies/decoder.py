@@ -4,31 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cloud.access.turns import FairTurns
-from cloud.bodies.frames import Checked, Work, check_frame, decode_frame, is_to_resize, read_json, work_of
-from cloud.bodies.json_process import JsonProcess
-from cloud.bodies.json_worker import FORMS
+from cloud.bodies.frames import (
+    Checked,
+    Work,
+    check_frame,
+    decode_frame,
+    is_to_resize,
+    is_video,
+    read_json,
+    work_of,
+    work_with,
+)
+from cloud.bodies.json.process import JsonProcess
+from cloud.bodies.json.worker import FORMS
 from cloud.bodies.pictures.file import read_file
 from cloud.bodies.pictures.picture import decode_picture
+from cloud.bodies.video.decoders import VideoDecoders
 from shared.errors import DeadlineError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
-from shared.wire.frame import unpack
+from shared.wire.frame import Frame, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from cloud.access.clients import Account
     from cloud.access.ledger import Entry
     from cloud.bodies.body import Body
     from cloud.bodies.pictures.file import PictureFile
+    from cloud.bodies.video.stream import VideoStream
+    from cloud.config import CloudSettings
+    from cloud.frames.threads import ThreadPools
     from cloud.metrics import CloudMetrics
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.profiles.store import Profiles
-    from cloud.threads import ThreadPools
     from shared.wire.frame import Bytes
 
     Remaining = Callable[[int], float]
@@ -51,11 +66,10 @@ class Decoder:
         profiles: Profiles,
         pools: ThreadPools,
         metrics: CloudMetrics,
-        *,
-        max_tensors: int,
+        settings: CloudSettings,
     ) -> None:
-        """`max_tensors` is how many tensors one JSON body may bring."""
         self.json_process = JsonProcess()
+        self.videos = VideoDecoders(settings.video_streams, pools.decode.size, metrics)
         self.turns = FairTurns(pools.decode.size)
         self._picture_turns = FairTurns(pools.pictures.size)
         self.large_turns = FairTurns(1)
@@ -64,34 +78,49 @@ class Decoder:
         self._profiles = profiles
         self._pools = pools
         self._cpu = metrics.step_cpu
-        self._max_tensors = max_tensors
+        self._max_tensors = settings.queue_capacity
 
     async def stop(self) -> None:
-        """Cancel what waits for its turn, and end the process that reads JSON."""
+        """Cancel what waits for its turn, and end the processes that read JSON and decode videos."""
         for turns in (self.turns, self._picture_turns, self.large_turns, self._json_turns):
             turns.stop()
+        self.videos.stop()
         await self.json_process.stop()
 
-    async def read(self, read: Reads, account: Account, remaining: Remaining) -> tuple[LoadedNetwork, Work]:
-        """The work of what `read` decodes, and the network that it is for.
+    async def read(
+        self,
+        read: Reads,
+        account: Account,
+        remaining: Remaining,
+        video: Callable[[], VideoStream] | None = None,
+    ) -> tuple[LoadedNetwork, Work]:
+        """The work of what `read` decodes, and the network that it is for; `video` gives the `stream` of `finished`.
 
-        Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame.
-
-        Raises RequestError.
+        Clients take turns, and `account` is charged for the processor time, whatever becomes of the frame. Raises RequestError.
         """
         async with self.turns.one(account.name, remaining(0)):
             network, work = await self._pools.decode.run_to_end(read)
-        return network, await self.finished(work, account, network, remaining)
+        stream = video() if video and isinstance(work, Checked) and is_video(work) else None
+        return network, await self.finished(work, account, network, remaining, stream)
 
     async def finished(
-        self, work: Work | Checked, account: Account, network: LoadedNetwork, remaining: Remaining
+        self,
+        work: Work | Checked,
+        account: Account,
+        network: LoadedNetwork,
+        remaining: Remaining,
+        stream: VideoStream | None = None,
     ) -> Work:
-        """The work of a frame of which no more was done than `read_frame` does. Raises RequestError."""
+        """The work of a frame of which no more was done than `read_frame` does; `stream` as for `VideoDecoders.picture`. Raises RequestError."""
         if isinstance(work, Work):
             return work
+        picture = None
+        if is_video(work):
+            left_s = remaining(work.frame.deadline_ms)
+            picture = await self.videos.picture(work.frame.tensors[0], account, left_s, stream)
         async with self._picture_turns.one(account.name, remaining(0)):
             return await self._pools.pictures.run_to_end(
-                self._decode_picture, work, account, network, remaining
+                self._decode_picture, work, account, network, remaining, picture
             )
 
     async def picture(
@@ -166,24 +195,39 @@ class Decoder:
             account.spend(time.monotonic() - start_s if cpu_s is None else cpu_s)
         return work_of(tensors)
 
-    def read_frame(self, body: Body, account: Account, entry: Entry) -> tuple[LoadedNetwork, Work | Checked]:
-        """On a thread. Decodes all but pictures that have to be resized: those take longer, and tensors must not wait for them."""
+    def read_frame(
+        self,
+        body: Body | Frame,
+        account: Account,
+        entry: Entry,
+        bind: Callable[[Checked], Checked] | None = None,
+    ) -> tuple[LoadedNetwork, Work | Checked]:
+        """On a thread. Decodes all but videos, and pictures that have to be resized: those take longer, and tensors must not wait for them. `bind` gives the codecs of its stream."""
         with account.computing(self._cpu, "decode"):
-            frame = unpack(body.whole())
+            frame = body if isinstance(body, Frame) else unpack(body.whole())
             entry.note(frame)
             network = self._networks.of("frame", frame.fingerprint, account.name)
             checked = check_frame(frame, network.partition, self._profiles)
             network.usage.note(frame.split_point)
-            late = is_to_resize(checked, network.model)
+            checked = bind(checked) if bind else checked
+            late = is_video(checked) or is_to_resize(checked, network.model)
             return network, checked if late else decode_frame(checked, network.model)
 
     def _decode_picture(
-        self, checked: Checked, account: Account, network: LoadedNetwork, remaining: Remaining
+        self,
+        checked: Checked,
+        account: Account,
+        network: LoadedNetwork,
+        remaining: Remaining,
+        picture: NDArray[Any] | None,
     ) -> Work:
+        """`picture` where it is decoded already."""
         if not remaining(checked.frame.deadline_ms):  # its turn came too late
             raise DeadlineError("the deadline passed before the picture was decoded")
         with account.computing(self._cpu, "decode"):
-            return decode_frame(checked, network.model)
+            if picture is None:
+                return decode_frame(checked, network.model)
+            return work_with(checked, network.model, (picture,))
 
     def _read_file(self, file: Callable[[], Bytes], account: Account) -> PictureFile:
         with account.computing(self._cpu, "decode"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cloud.bodies.json_body import Shapes, Tensors, check_shapes, read_tensors
+from cloud.bodies.json.body import Shapes, Tensors, check_shapes, read_tensors
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.codecs.coding import codecs_of, decode_tensors
+from shared.codecs.video.codec import Video
 from shared.errors import CodecError, ShapeError, SplitPointError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT, OUTPUT
@@ -16,6 +18,8 @@ from shared.wire import frame as wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     from cloud.batching.crossing import Crossing
     from cloud.profiles.store import Profiles
@@ -76,7 +80,7 @@ def check_frame(frame: wire.Frame, partition: Partition, profiles: Profiles | No
         _check_picture(codecs[0], frame.tensors[0], point)
     else:
         check_shapes([tensor.shape for tensor in frame.tensors], point.shapes, point.name)
-    if profiles and isinstance(codecs[0], Calibrated):
+    if profiles and codecs[0].id in (Calibrated.id, CalibratedInter.id):
         fitted = profiles.codec_of(frame)
         codecs = [fitted.of_tensor(number) for number in range(len(codecs))]
     return Checked(frame, tuple(codecs), point.grids)
@@ -100,10 +104,21 @@ def is_to_resize(checked: Checked, model: Model) -> bool:
     return codecs[0].carries == "picture" and frame.tensors[0].shape != model.recipe.picture_shape
 
 
+def is_video(checked: Checked) -> bool:
+    """Whether a checked frame carries a picture of a video, which this process must not decode: see cloud/bodies/video."""
+    return isinstance(checked.codecs[0], Video)
+
+
 def decode_frame(checked: Checked, model: Model) -> Work:
-    """Decode what a checked frame carries into the tensors that cross. Raises WireError."""
+    """Decode what a checked frame carries into the tensors that cross; no video. Raises WireError."""
+    if is_video(checked):  # bytes from the network reach no decoder of video in this process
+        raise CodecError(f"{checked.codecs[0].name} is not decoded here")
+    return work_with(checked, model, decode_tensors(checked.frame, checked.codecs, checked.grids))
+
+
+def work_with(checked: Checked, model: Model, arrays: tuple[NDArray[Any], ...]) -> Work:
+    """The work of a checked frame, which these arrays were decoded from."""
     frame, codecs = checked.frame, checked.codecs
-    arrays = decode_tensors(frame, codecs, checked.grids)
     if codecs[0].carries == "picture":
         picture = fit_picture(arrays[0], model.recipe) if is_to_resize(checked, model) else arrays[0]
         arrays = (model.recipe.normalise(picture),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloud.bodies.outputs import are_finite, encoded_reply, numbers_in
 from shared.errors import ContentError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
     from shared.observing.counting.counter import Counter
     from shared.observing.telemetry import Stopwatch
+    from shared.tasks.base import Answer, Task
     from shared.tasks.spec import Wanted
 
 QUICK_NUMBERS = 1 << 12
@@ -55,25 +56,32 @@ class Composer:
     def compose(self, network: LoadedNetwork, work: Work, outputs: Tensors) -> Reply:
         """The answer in the outputs for one frame or picture, each (1, …), which are finite. Raises ContentError or AnswerError."""
         start_s = time.perf_counter()
-        head = {
-            "frame_id": work.frame_id,
+        with self.account.computing(self.cpu, "top"):
+            task = network.task(self.wanted)
+            try:
+                answer = task.answer(tuple(each[0] for each in outputs))
+                if work.source:
+                    answer = answer.in_picture(network.model.recipe, work.source)
+            finally:
+                self.watch.note("top", time.perf_counter() - start_s)
+            return self.written(network, task, answer, work)
+
+    def written(self, network: LoadedNetwork, task: Task, answer: Answer, work: Work) -> Reply:
+        """The answer as this sender is told it. Raises AnswerError."""
+        head = {"frame_id": work.frame_id, **self.head(network, work)}
+        del task
+        told = {"stages_ms": self.watch.milliseconds(), "received": self.received}
+        # A task of another package may choose any names; ours win.
+        body = encoded_reply({**head, **answer.fields(), **head, **told})
+        return Reply(body, content_digest(body))
+
+    def head(self, network: LoadedNetwork, work: Work) -> dict[str, Any]:
+        """What every answer says."""
+        return {
             "fingerprint": self.networks.current.model.fingerprint.hex(),
             "split_point": work.split_point,
             "task": network.model.task.name,
         }
-        with self.account.computing(self.cpu, "top"):
-            try:
-                answer = network.task(self.wanted).answer(tuple(each[0] for each in outputs))
-                if work.source:
-                    answer = answer.in_picture(network.model.recipe, work.source)
-                fields = answer.fields()
-            finally:
-                self.watch.note("top", time.perf_counter() - start_s)
-            # A task of another package may choose any names; ours win.
-            body = encoded_reply(
-                {**head, **fields, **head, "stages_ms": self.watch.milliseconds(), "received": self.received}
-            )
-            return Reply(body, content_digest(body))
 
 
 def require_finite(outputs: Tensors) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tornado.routing import Rule
 from tornado.web import Application
 
+from cloud.frames.sessions.socket import IsSession, SessionSocket
 from cloud.http.bundle import BUNDLES, BundleHandler
 from cloud.http.model import ModelHandler
 from cloud.http.page.handlers import EVENTS, EVENTS_TOO, PAGE, EventsHandler, PageHandler, stream_of
@@ -53,6 +55,7 @@ def make_app(service: Service) -> Application:
     app = Application(
         [
             ("/model", ModelHandler, arguments),  # first, as rules are tried one after another
+            Rule(IsSession(), SessionSocket, arguments),
             ("/", HelloHandler, arguments),
             ("/compute", ComputeHandler, arguments),
             ("/tail-times", TailTimesHandler, arguments),
@@ -99,6 +102,7 @@ def require_needs(targets: Iterable[Any]) -> None:
 def each_second(service: Service) -> None:
     """What the server does that often."""
     service.bodies.expire()
+    service.sessions.tend(service.profiles.names())
     service.recent.look(service.batcher.depth if service.lifecycle.has_network else 0)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from functools import cached_property
 from http import HTTPStatus
@@ -12,27 +11,28 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from tornado.escape import json_encode
 from tornado.web import HTTPError, RequestHandler
 
-from cloud.access.audit import Action, Outcome
+from cloud.access.audit import Action
 from cloud.access.refusals import OverQuotaError
+from cloud.frames.sender import Sender, Told, told_of
 from cloud.http.tls import certified
 from cloud.metrics import ENDPOINTS
 from shared.errors import ForbiddenError, RequestError, UnauthenticatedError
-from shared.security.escape import shown
 from shared.security.gate import NOBODY
 from shared.wire.cloud_id import CLOUD_HEADER
 
 if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
 
+    from cloud.access.audit import Outcome
     from cloud.access.clients import Account
     from cloud.service import Service
     from shared.security.gate import Caller
     from shared.security.rights import Needs
 
-_log = logging.getLogger(__name__)
 
-_MAX_TEXT = 400
-"""Characters of a refusal: it may quote the request, and a profile's names are as long as their sender likes."""
+def since(start_s: float) -> float:
+    """Seconds since then, on the monotonic clock."""
+    return time.monotonic() - start_s
 
 
 class Handler(RequestHandler):
@@ -91,9 +91,9 @@ class Handler(RequestHandler):
         return self.service.clients.account(self.client, known=self.known)
 
     @property
-    def label(self) -> str | None:
-        """The client's name for metrics; None where no more than its address is known."""
-        return self.client if self.known else None
+    def sender(self) -> Sender:
+        """Whom it is charged to, as far as that is known yet."""
+        return Sender(self.service, self.client, self.known)
 
     async def in_turn(self) -> None:
         """Wait while this client asks more than one may: however many connections it has, the event loop stays free for others."""
@@ -107,20 +107,11 @@ class Handler(RequestHandler):
     def note(self, outcome: Outcome, *, reason: str | None = None, subject: str | None = None) -> None:
         """Write a line of the audit about this request."""
         size, seconds = self.received_bytes, self.elapsed_s()
-        self.service.audit.note(
-            self.client,
-            self.action,
-            outcome,
-            reason=reason,
-            subject=subject,
-            size=size,
-            seconds=seconds,
-            known=self.known,
-        )
+        self.sender.note(self.action, outcome, reason=reason, subject=subject, size=size, seconds=seconds)
 
     def elapsed_s(self) -> float:
         """Seconds since the header arrived."""
-        return time.monotonic() - self._arrived
+        return since(self._arrived)
 
     def connection(self) -> HTTP1Connection:
         """The client's connection."""
@@ -161,28 +152,20 @@ class Handler(RequestHandler):
         """What was wrong, the reason under which it is counted, and what is accepted. Details of bugs are not sent."""
         if self.crowded:
             self.set_header("Connection", "close")
+        if isinstance(error, HTTPError):
+            text = error.get_message() or HTTPStatus(status_code).phrase
+            accepted = self._methods() if status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
+            if accepted:
+                self.set_header("Allow", ", ".join(accepted))
+            return Told(text, "http", accepted).public()
         if isinstance(error, RequestError):
-            text, reason, accepted = shown(str(error), _MAX_TEXT), error.reason, error.accepted
             if error.retryable:
                 self.set_header("Retry-After", str(error.retry_after_s))
             if isinstance(error, UnauthenticatedError):
                 self.set_header("WWW-Authenticate", 'Bearer realm="splitdnn"')
-        elif isinstance(error, HTTPError):
-            text, reason = error.get_message() or HTTPStatus(status_code).phrase, "http"
-            accepted = self._methods() if status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
-            if accepted:
-                self.set_header("Allow", ", ".join(accepted))
-        else:
-            text, reason, accepted = "internal error; see the server's log", "internal", None
-        if reason != "http":
-            self.service.metrics.rejected.labels(reason=reason).inc()
-            self.service.recent.refused(self.client, reason)
-            self.note(Outcome.FAILED if reason == "internal" else Outcome.REFUSED, reason=reason)
-            if self.service.refusal_lines.take():  # whoever is refused as often as he likes fills no log
-                _log.info(
-                    "%s refused with %d (%s): %s", self.request.path[:_MAX_TEXT], status_code, reason, text
-                )
-        return {"error": text, "reason": reason, "accepted": accepted}
+        told, size, seconds = told_of(error), self.received_bytes, self.elapsed_s()
+        self.sender.refused(told, status_code, self.request.path, self.action, size=size, seconds=seconds)
+        return told.public()
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         if not isinstance(value, RequestError | HTTPError):  # refusals; a scanner's 404s are worth no line
@@ -198,8 +181,7 @@ class Handler(RequestHandler):
     def ended(self, outcome: str) -> None:
         """Count the request as its client's."""
         frames = self.frames() if outcome == "answered" else 0
-        self.service.metrics.clients.ended(self.label, outcome, self.received_bytes)
-        self.service.recent.ended(self.client, frames, self.received_bytes, self.elapsed_s())
+        self.sender.ended(outcome, frames, self.received_bytes, self.elapsed_s())
 
     def frames(self) -> int:
         """How many frames were answered."""

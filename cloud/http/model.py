@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from cloud.access.audit import Action
 from cloud.access.ledger import Entry
-from cloud.bodies.json_answer import json_answer, require_answerable
+from cloud.bodies.json.answer import json_answer, require_answerable
 from cloud.bodies.pictures.picture import IMAGE, IMAGE_TYPES, PICTURE_TYPES, file_in
 from cloud.bodies.reply import Composer, Reply
 from cloud.http.query import wanted_of
@@ -81,19 +81,19 @@ class ModelHandler(TailHandler):
             body.received(),
         )
         if self._is_picture():
-            decoding = decoder.picture(partial(self._file, body), self.account, self.remaining_s)
-            return await self.answer_decoded(decoding, composer)
-        read = partial(decoder.read_frame, body, self.account, self._progress.entry)
+            decoding = decoder.picture(partial(self._file, body), self.account, self.way.remaining_s)
+            return await self.way.answer_decoded(decoding, composer)
+        read = partial(decoder.read_frame, body, self.account, self.way.entry)
         deadline_ms = deadline_of(body.pieces[0]) if body.pieces else 0
-        return await self.answer_one(body, read, composer, deadline_ms)
+        return await self.way.one(body.size, read, composer, deadline_ms)
 
     async def _answer_json(self, body: Body, watch: Stopwatch) -> Reply:
-        decoder = self.service.decoder
-        network, work = await self.decoded(decoder.json(body, self.account, self.remaining_s), watch)
+        decoder, way = self.service.decoder, self.way
+        network, work = await way.decoded(decoder.json(body, self.account, way.remaining_s), watch)
         require_answerable(network.usage.numbers * len(work.crossing[0]))
-        run = await self.run_tail(network, work, watch)
+        run = await way.run_tail(network, work, watch)
         answer = partial(json_answer, run.outputs, network.model.outputs, work.count)
-        return Reply(await decoder.aside(self.account, self.remaining_s(), answer))
+        return Reply(await decoder.aside(self.account, way.remaining_s(), answer))
 
     def send(self, reply: Reply) -> None:
         if reply.digest:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cloud.config import CloudSettings
+    from cloud.frames.threads import Pool
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.profiles.fellows import Fellows
-    from cloud.threads import Pool
     from shared.observing.counting.counter import Counter
 
 _log = logging.getLogger(__name__)

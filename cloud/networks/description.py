@@ -24,6 +24,7 @@ def description(service: Service) -> dict[str, Any]:
         "codecs": {codec.name: codec.id for codec in known_codecs().values()},
         "profiles": service.profiles.names(),
         "wire_versions": list(wire.VERSIONS),
+        "session_protocols": [1] if service.sessions.are_served else [],
         "limits": {
             "max_body_bytes": settings.max_body_bytes,
             "max_elements": MAX_ELEMENTS,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from cloud.access.refusals import OverQuotaError
 from cloud.batching.tails import Tails
-from cloud.bodies.json_body import public_shape
+from cloud.bodies.json.body import public_shape
 from cloud.networks.files import BundleFiles
 from cloud.networks.legs import Legs
 from cloud.networks.usage import Usage
@@ -25,7 +25,7 @@ from shared.tasks.spec import Wanted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cloud.bodies.json_body import Shapes
+    from cloud.bodies.json.body import Shapes
     from cloud.config import CloudSettings
     from cloud.metrics import CloudMetrics
     from shared.engines import Engine

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from cloud.frames.threads import Pool
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
-    from cloud.threads import Pool
     from shared.observing.counting.counter import Counter
 
 _log = logging.getLogger(__name__)

@@ -20,11 +20,11 @@ from shared.process.settled import Settled
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from cloud.frames.threads import Pool
     from cloud.metrics import CloudMetrics
     from cloud.networks.folder import BundleFolder, State
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
-    from cloud.threads import Pool
 
 _log = logging.getLogger(__name__)
 

@@ -6,10 +6,12 @@ import contextlib
 import json
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from cloud.bodies.json_body import public_shape
+from cloud.bodies.json.body import public_shape
 from shared.codecs.calibrated.cost import cost_of
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.errors import LimitError, WireError
 from shared.limits import MAX_DECODE_S
 
@@ -35,6 +37,11 @@ class Held:
     """Seconds of a core that decoding its cheapest frame took: one without a payload, of which all symbols are decoded."""
     description: bytes
     """What `GET /profiles` says of it, as JSON."""
+
+    @cached_property
+    def inter(self) -> Codec:
+        """The codec of frames that follow each other, which shares all that was built. Raises ContentError if the profile is not for it."""
+        return CalibratedInter.around(self.codec)
 
 
 def build(

@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from cloud.bodies.json_body import check_shapes
+from cloud.bodies.json.body import check_shapes
 from cloud.networks.transfers import Transfers
 from shared.codecs.calibrated.profile import Profile, digest_of
 from shared.errors import ProfileContentError, RequestError
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from cloud.access.clients import Account
     from cloud.access.turns import FairTurns
     from cloud.access.waiting import Waiting
+    from cloud.frames.threads import ThreadPools
     from cloud.metrics import CloudMetrics
     from cloud.networks.networks import Networks
     from cloud.profiles.fellows import Fellows
     from cloud.profiles.folder import ProfileFolder
     from cloud.profiles.store import Profiles
-    from cloud.threads import ThreadPools
     from cloud.workers.siblings import Siblings
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from cloud.bodies.json_body import public_shape
+from cloud.bodies.json.body import public_shape
 from cloud.profiles.building import build
 from cloud.profiles.room import Place, staying
 from shared.codecs.base import STATE_BYTES
@@ -92,7 +92,7 @@ class Profiles:
             return True
 
     def codec_of(self, frame: Frame) -> Codec:
-        """The codec that decodes this frame, whose codec id must be that of `calibrated` or of `calibrated-inter`.
+        """The codec that decodes this frame, whose codec id must be that of `calibrated` or `calibrated-inter`.
 
         The latter decodes keyframes; a stream's frames are decoded by one stream of it (`for_stream`). Raises ContentError if the frame names no profile or one for another tensor, and ProfileMissingError if the profile
         is not stored.
@@ -130,7 +130,7 @@ class Profiles:
                     "shape": public_shape(profile.shapes),
                 },
             )
-        return CalibratedInter.around(held.codec) if inter else held.codec
+        return held.inter if inter else held.codec
 
     def keep(self, fingerprints: Collection[bytes]) -> None:
         """Drop the profiles of all networks but these."""

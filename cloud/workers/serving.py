@@ -47,10 +47,10 @@ async def serve(
     keep_large_apart()
     threads = limit_threads(settings.threads)
     # Only now: numpy reads the thread settings when it is imported, and torch if it is the engine.
+    from cloud.frames.threads import ThreadPools  # noqa: PLC0415
     from cloud.http.app import make_server  # noqa: PLC0415
     from cloud.http.tls import tls_of  # noqa: PLC0415
     from cloud.service import Service  # noqa: PLC0415
-    from cloud.threads import ThreadPools  # noqa: PLC0415
     from cloud.workers.port import bind  # noqa: PLC0415
 
     service = Service(

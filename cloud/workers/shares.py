@@ -38,7 +38,10 @@ def shares(settings: CloudSettings, cores: int | None = None) -> list[CloudSetti
     _refuse(settings, threads)
     share: dict[str, Any] = {name: getattr(settings, name) // workers for name in DIVIDED}
     share["client_compute"] = settings.client_compute / workers
+    share["sessions"] = settings.sessions and max(1, settings.sessions // workers)
     share["threads"] = threads // workers
+    if settings.video_streams:
+        share["video_streams"] = max(1, settings.video_streams // workers)
     if settings.tail_workers:
         share["tail_workers"] = max(1, settings.tail_workers // workers)
     each = settings.model_copy(update=share)

@@ -51,6 +51,7 @@ class Footage:
         *,
         grayscale: bool = False,
         within: int = _MAX_READ,
+        run: int = 1,
         progress: Callable[[int], object] = lambda _: None,
     ) -> list[NDArray[np.uint8]]:
         """At most `most` pictures as the network takes them, (height, width, 3) uint8 RGB, as `spread` chooses them.
@@ -67,7 +68,9 @@ class Footage:
 
         with contextlib.closing(self._source):
             self._source.open()
-            pictures = spread(self._counted, prepare, most, live=self.live, within=within, progress=progress)
+            pictures = spread(
+                self._counted, prepare, most, live=self.live, within=within, run=run, progress=progress
+            )
         self.prepare_s = statistics.median(seconds) if seconds else 0.0
         return pictures
 
@@ -115,15 +118,19 @@ def spread(
     *,
     live: bool,
     within: int = _MAX_READ,
+    run: int = 1,
     progress: Callable[[int], object] = lambda _: None,
 ) -> list[NDArray[np.uint8]]:
     """At most `most` prepared frames, in order and evenly spread over what was read: the first `within`, until None.
 
     The length of a source shows only at its end. So every frame is kept at first; whenever there are twice too many, every
     second one goes, and from then on only half as many are kept. A live source is read until there are `most`. Damaged
-    frames are left out. `progress` is told how many others were read.
+    frames are left out. `progress` is told how many others were read. `run`, of which `most` is a multiple: what is spread are runs of so
+    many frames, each right after the one before; one that the source's end cuts short is left out, unless it is all there is.
     """
-    kept: list[NDArray[np.uint8]] = []
+    kept: list[list[NDArray[np.uint8]]] = []
+    most //= run
+    begun: list[NDArray[np.uint8]] = []
     every, number = 1, 0
     for _ in range(within):
         if live and len(kept) >= most:
@@ -133,14 +140,19 @@ def spread(
             break
         if shot.damaged:  # nothing is to be learned from what a decoder made up
             continue
-        if number % every == 0:
-            kept.append(prepare(shot.picture))
+        if number // run % every == 0:
+            begun.append(prepare(shot.picture))
             progress(number + 1)
         number += 1
-        if len(kept) >= 2 * most:
-            kept = kept[::2]
-            every *= 2
-    return [kept[i] for i in np.linspace(0, len(kept) - 1, min(most, len(kept))).astype(int)]
+        if len(begun) == run:
+            kept.append(begun)
+            begun = []
+            if len(kept) >= 2 * most:
+                kept = kept[::2]
+                every *= 2
+    kept = kept or [begun]
+    chosen = np.linspace(0, len(kept) - 1, min(most, len(kept))).astype(int)
+    return [picture for place in chosen for picture in kept[place]]
 
 
 def variants(pictures: Sequence[NDArray[np.uint8]], count: int | None = None) -> list[NDArray[np.uint8]]:

@@ -155,4 +155,5 @@ class Camera:
             damaged=shot.damaged,
             watch=watch,
         )
-        return Captured(origin, picture, queued_s=captured_s)
+        own = shot.own if picture is shot.picture else None
+        return Captured(origin, picture, own, queued_s=captured_s)

@@ -31,7 +31,10 @@ _HIDDEN = ("source",)
 def read_cameras(settings: EdgeSettings) -> tuple[CameraSettings, ...]:
     """The edge's cameras, one at least, each of another name. Raises SettingsError, a line for each problem."""
     if settings.cameras is None:
-        return (CameraSettings.model_validate(inherited(settings)),)
+        try:
+            return (CameraSettings.model_validate(inherited(settings)),)
+        except ValidationError as error:  # each is as a flag may be, but not all together
+            raise SettingsError("\n".join(_problem(problem) for problem in error.errors())) from None
     path = expand_home(settings.cameras)
     for name in ("source", "name"):
         if name in settings.model_fields_set:

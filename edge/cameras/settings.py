@@ -26,6 +26,7 @@ from edge.cameras.fields import (
     Threshold,
 )
 from edge.cameras.shapes import Polygon, Rectangle, as_fractions
+from shared.codecs.video.passing import passes_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,6 +119,7 @@ class CameraSettings(BaseModel):
     def _fits(self) -> Self:
         if self.size and not all(0 < side <= MAX_SIDE for side in self.size):
             raise ValueError(f"size {list(self.size)}: accepted: [width, height], each 1 to {MAX_SIDE}")
+        self._refuse_passthrough()
         shapes: dict[str, Iterable[Sequence[float]]] = {
             "crop": [self.crop] if self.crop else [],
             "zone": [_flat(self.zone)] if self.zone else [],
@@ -130,6 +132,25 @@ class CameraSettings(BaseModel):
                 except ValueError as error:
                     raise ValueError(f"{name} {list(each)}: {error}") from None
         return self
+
+    def _refuse_passthrough(self) -> None:
+        """A camera's own packets show all that it sees, in its own size and colours. Raises ValueError if that is not what travels."""
+        if not passes_on(self.codec):
+            return
+        hiding = [name for name in ("masks", "zone", "crop") if getattr(self, name)]
+        if hiding:
+            raise ValueError(
+                f"codec {self.codec}: with passthrough the camera's own packets travel, which show what {' and '.join(hiding)} would hide; "
+                "accepted: passthrough=0, or a camera without masks, zone and crop"
+            )
+        if self.grayscale:
+            raise ValueError(
+                f"codec {self.codec}: the camera's own packets are in colour; accepted: passthrough=0, or grayscale=false"
+            )
+        if self.picture_size != "source":
+            raise ValueError(
+                f"codec {self.codec}: the camera's own packets have its own size; accepted: passthrough=0, or picture_size=source"
+            )
 
     @property
     def choice(self) -> PlanChoice:

@@ -94,7 +94,10 @@ class Answering:
         fallback = "circuit_open" if is_trial else "explore"
         if encoded.pending:
             encoded.pending.settle(None, fallback)
-        if self._unawaited is None or self._unawaited.done():
+        if self._unawaited and not self._unawaited.done():
+            if encoded.ticket:
+                encoded.ticket.unsent()
+        else:
             assert encoded.frame is not None
             asking = self._ask_and_tell(encoded, encoded.frame, explored=not is_trial)
             self._unawaited = asyncio.create_task(asking)
@@ -120,7 +123,7 @@ class Answering:
         """Ask the cloud, and tell the pilot the result."""
         reply, reason, pilot = None, None, encoded.edition.pilot
         try:
-            reply = await encoded.edition.cloud.ask(frame, encoded.plan.profile)
+            reply = await _ask(encoded, frame)
         except UplinkError as error:
             reason = error.reason
         except Exception:  # noqa: BLE001 - one frame is answered by the edge, the others go on
@@ -155,6 +158,16 @@ class Answering:
         with encoded.origin.watch.step("tail"):
             outputs = encoded.plan.tail(encoded.crossing)
         return encoded.edition.task.answer(tuple(output[0] for output in outputs))
+
+
+async def _ask(encoded: Encoded, frame: bytes) -> Reply:
+    edition, ticket = encoded.edition, encoded.ticket
+    if edition.streams and ticket:
+        try:
+            return await edition.streams.ask(frame, encoded.plan.profile, ticket)
+        finally:
+            ticket.done()
+    return await edition.cloud.ask(frame, encoded.plan.profile)
 
 
 def _outcome(

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from edge.frames.stillness import Stillness
 from edge.frames.way import Encoded
 from shared.codecs import encode_frame
+from shared.codecs.video.codec import VideoStream
 from shared.errors import WireError
 from shared.wire import frame as wire
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from edge.frames.way import Crossed
     from edge.metrics import EdgeMetrics
     from edge.planning.plan import Plan
+    from edge.uplink.session.room import Room
+    from edge.uplink.session.stream import Stream
     from shared.codecs.base import Codec
+    from shared.wire.frame import Frame
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +42,7 @@ class Encoder:
         self._circuit = circuit
         self._metrics = metrics
         self._stillness: defaultdict[str, WeakKeyDictionary[Plan, Stillness]] = defaultdict(WeakKeyDictionary)
+        self._streams: defaultdict[str, WeakKeyDictionary[Plan, Stream]] = defaultdict(WeakKeyDictionary)
 
     def __call__(self, frame: Crossed) -> Encoded:
         """Never raises: what fails is seen in the result."""
@@ -51,14 +56,48 @@ class Encoder:
                 return form(repeats=repeats, changed=changed)
             if self._circuit.is_open:  # nothing will be sent
                 return form(withheld="circuit_open", changed=changed)
+            if self._metrics.wire.budget.is_spent:
+                return form(withheld="budget", changed=changed)
+            stream, room = self._stream_of(frame, frame.plan.codec), _room_of(frame)
+            live = self._cameras[frame.origin.camera].live
+            if room and stream and not room.admits(stream, self._deadline_s(frame), live=live):
+                return form(withheld="late", changed=changed)  # before any state has moved
+            if stream is None:
+                frame.plan.codec.forget()  # nobody keeps what it needs: of a codec of streams, each is a keyframe
             sent = [frame.picture] if frame.plan.codec.carries == "picture" else tensors
-            packed, size = self._pack(frame, frame.plan.codec, sent)
+            codec = stream.codec if stream else frame.plan.codec
+            if isinstance(codec, VideoStream):
+                codec.offer(frame.own)
+            packed = self._pack(frame, codec, sent)
             if packed is None:
+                if stream:
+                    stream.forget("lost")
                 return form(withheld="encode", changed=changed)
+            data, whole = packed
+            if not self._metrics.wire.budget.claim(len(data)):
+                if stream:
+                    stream.forget("lost")
+                return form(withheld="budget", changed=changed)
             pending = stillness.sending(tensors, frame.origin)
+            size = whole.payload_bytes
             self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
-            return form(packed, size, pending=pending, changed=changed)
+            ticket = room.ticket(stream, whole) if room and stream else None
+            is_keyframe = ticket is None or ticket.part.is_keyframe
+            return form(data, size, is_keyframe, pending=pending, changed=changed, ticket=ticket)
         return form()
+
+    def _stream_of(self, frame: Crossed, codec: Codec) -> Stream | None:
+        """That of the frame's camera and plan; None where the uplink keeps no streams."""
+        room = _room_of(frame)
+        if room is None:
+            return None
+        seen = self._streams[frame.origin.camera]
+        if frame.plan not in seen:
+            seen[frame.plan] = room.stream(codec)
+        return seen[frame.plan]
+
+    def _deadline_s(self, frame: Crossed) -> float:
+        return self._cameras[frame.origin.camera].settings.deadline_s
 
     def _stillness_of(self, frame: Crossed) -> Stillness:
         """Frames are compared with those of the same camera and plan only; another edition has other plans."""
@@ -68,10 +107,11 @@ class Encoder:
             seen[plan] = Stillness(plan.codec, camera.settings.still_threshold)
         return seen[plan]
 
-    def _pack(self, crossed: Crossed, codec: Codec, sent: Sequence[NDArray[Any]]) -> tuple[bytes | None, int]:
-        """The frame for the wire and the size of its payloads; None if the codec does not take it."""
-        origin = crossed.origin
-        deadline_s = self._cameras[origin.camera].settings.deadline_s
+    def _pack(
+        self, crossed: Crossed, codec: Codec, sent: Sequence[NDArray[Any]]
+    ) -> tuple[bytes, Frame] | None:
+        """The frame, for the wire and as it is; None if the codec does not take it."""
+        origin, deadline_s = crossed.origin, self._deadline_s(crossed)
         try:
             with origin.watch.step("encode"):
                 frame = encode_frame(
@@ -83,9 +123,13 @@ class Encoder:
                     capture_time_ns=origin.captured_ns,
                     deadline_ms=max(1, round(1e3 * deadline_s)),  # 0 would be no limit
                 )
-                return wire.pack(frame), frame.payload_bytes
+                return wire.pack(frame), frame
         except WireError as error:
             _log.warning("%s cannot travel as %s: %s", origin, codec.name, error)
         except Exception:  # noqa: BLE001 - the edge answers this frame, the others go on
             _log.exception("the encode step failed on %s", origin)
-        return None, 0
+        return None
+
+
+def _room_of(frame: Crossed) -> Room | None:
+    return frame.edition.streams.room if frame.edition.streams else None

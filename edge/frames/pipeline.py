@@ -154,7 +154,11 @@ class Pipeline:
             picture = edition.preprocess(frame.picture)
             outgoing = edition.preprocess.outgoing(frame.picture, picture)
             tensor = edition.model.recipe.normalise(picture)[None]
-        return Prepared(frame.origin, edition, tensor, outgoing)
+        # A picture of the network's size is taken for a resized one, and a camera's is none.
+        own = None if outgoing is None or outgoing.shape != frame.picture.shape else frame.own
+        if own and outgoing is not None and outgoing.shape == edition.model.recipe.picture_shape:
+            own = None
+        return Prepared(frame.origin, edition, tensor, outgoing, own)
 
     def _cross(self, frame: Prepared) -> Crossed:
         crossing: Crossing = ()
@@ -170,7 +174,7 @@ class Pipeline:
                         frame.origin, shapes, plan.split_point.name, list(plan.split_point.shapes),
                     )  # fmt: skip
                     crossing = ()
-        return Crossed(frame.origin, frame.edition, plan, explores, crossing, frame.picture)
+        return Crossed(frame.origin, frame.edition, plan, explores, crossing, frame.picture, frame.own)
 
     async def _answer_all(self, outbox: Outbox[Encoded]) -> None:
         """Answer every frame, each in a task of its own; returns after the last one. The first failure ends the others."""
@@ -190,6 +194,8 @@ class Pipeline:
         self._pace.captured(origin.camera, origin.taken, origin.captured_s)
         outcome = await self._answering.answer(frame, camera.settings.deadline_s)
         outbox.done(camera.name)
+        if frame.frame is not None:
+            self._metrics.wire.budget.settle(len(frame.frame))
         latency_s = time.monotonic() - origin.captured_s
         if outcome.answered_by != "still":  # which says nothing of how fast anything is
             camera.metrics.latency.observe(latency_s)

@@ -59,8 +59,11 @@ class Verifier:
         self._told_at, self._untold = -math.inf, 0
 
     def consider(self, encoded: Encoded, answer: Answer) -> None:
-        """The cloud gave this answer to the frame; its places are in the network's input."""
-        if self._draw() >= self._share:
+        """The cloud gave this answer to the frame; its places are in the network's input.
+
+        A frame that needs the one before it is never drawn: by itself it cannot be decoded here either.
+        """
+        if not encoded.keyframe or self._draw() >= self._share:
             return
         if self._under_way is None or self._under_way.done():
             self._next = encoded, answer

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from edge.frames.origin import Origin, PendingAnswer
     from edge.planning.plan import Plan
     from edge.sources.base import Shot
+    from edge.uplink.session.room import Room
+    from edge.uplink.session.stream import Ticket
     from shared.codecs.calibrated.profile import Profile
+    from shared.codecs.video.passing import Own
     from shared.network.model import Model
     from shared.tasks.base import Answer, Task
 
@@ -62,6 +65,8 @@ class Captured(Form):
 
     picture: NDArray[np.uint8]
     """(H, W, 3) BGR."""
+    own: Own | None = None
+    """What the camera has coded it as; None where any of it is hidden or cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class Prepared(Form):
     """(1, *recipe.tensor_shape), normalised: the head's input."""
     picture: NDArray[np.uint8] | None
     """(h, w, 3) RGB, for a codec that carries pictures: of the network's size, or the camera's."""
+    own: Own | None = None
+    """What the camera has coded `picture` as, where it is the camera's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ class Crossed(Form):
     crossing: Crossing
     """Empty if the frame could not be prepared, or the head failed on it or gave other tensors than its split point has."""
     picture: NDArray[np.uint8] | None
+    """As in `Prepared`."""
+    own: Own | None = None
     """As in `Prepared`."""
 
 
@@ -102,7 +111,9 @@ class Encoded(Form):
     frame: bytes | None = None
     """Packed for the wire; None if it is not to be sent."""
     payload_bytes: int = 0
-    withheld: Literal["circuit_open", "encode"] | None = None
+    keyframe: bool = True
+    """Whether the cloud can decode it without the frame before it."""
+    withheld: Literal["circuit_open", "encode", "late", "budget"] | None = None
     """Why a frame of a plan that sends is not sent."""
     pending: PendingAnswer | None = None
     """Its own answer, for later frames of a still scene; None if frames are not compared."""
@@ -110,6 +121,8 @@ class Encoded(Form):
     """The answer of an earlier frame, from which this one hardly differs."""
     changed: float | None = None
     """Share of its symbols that differ from those of the last frame sent, 0 … 1; None if they were not compared."""
+    ticket: Ticket | None = None
+    """For the uplink: its place in its stream. None where the uplink keeps no streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +181,15 @@ class Cloud(Protocol):
         """Raises UplinkError."""
 
 
+class StreamCloud(Protocol):
+    """As much of an uplink that keeps streams as a frame needs; see edge/uplink/asking/asking.py."""
+
+    room: Room
+
+    async def ask(self, frame: bytes, profile: Profile | None = None, ticket: Ticket | None = None) -> Reply:
+        """Raises UplinkError."""
+
+
 class Source(Protocol):
     """As much of a source as a running pipeline needs; see edge/sources/base.py."""
 
@@ -196,6 +218,8 @@ class Edition:
     cloud: Cloud
     digest: str = ""
     """SHA-256 that the bundle's manifest states of itself: a bundle may change without another fingerprint."""
+    streams: StreamCloud | None = None
+    """The same cloud, if it keeps streams."""
 
 
 class Editions:

@@ -147,7 +147,7 @@ class CloudBundles:
         client = self._line.client_for(fingerprint)
         if client.url not in self._fetches_from:
             self._fetches_from[client.url] = BundleFetch(
-                client.url, self._store, client.bearer, client.tls, client.proxy
+                client.url, self._store, client.bearer, client.tls, client.proxy, client.wire
             )
         return self._fetches_from[client.url]
 

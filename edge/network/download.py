@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from edge.uplink.asking.counted import Count
     from shared.security.tokens.bearer import Bearer
 
 CONNECT_S = 10.0
@@ -29,16 +30,19 @@ _BLOCK = 1 << 20
 
 
 def open_session(
-    bearer: Bearer | None = None, tls: ssl.SSLContext | None = None, proxy: str | None = None
+    bearer: Bearer | None = None,
+    tls: ssl.SSLContext | None = None,
+    proxy: str | None = None,
+    wire: Count | None = None,
 ) -> aiohttp.ClientSession:
     """A session for such requests, which show the bearer's token, by the way of a proxy if there is one.
 
-    `tls`: what an https cloud is checked with, by default the system's CAs.
+    `tls`: what an https cloud is checked with, by default the system's CAs. `wire` counts all bytes.
     """
     return make_session(
         bearer=bearer,
         proxy=proxy,
-        connector={"ssl": tls or True},
+        connector={"ssl": tls or True, "wire": wire},
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S),
     )
 

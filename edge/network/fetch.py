@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from edge.uplink.asking.counted import Count
     from shared.network.making.store import BundleStore
     from shared.network.manifest import FileEntry, Manifest
     from shared.security.tls.context import FixedContext
@@ -48,14 +49,16 @@ class BundleFetch:
         bearer: Bearer | None = None,
         tls: RenewedContext | FixedContext | None = None,
         proxy: str | None = None,
+        wire: Count | None = None,
     ) -> None:
         """`bearer` has the token that the cloud is shown; `tls`: what an https cloud is checked with, by default the system's CAs.
 
-        `proxy`: the URL of one to go through.
+        `proxy`: the URL of one to go through. `wire` counts all bytes.
         """
         self._bearer = bearer
         self._proxy = proxy
         self._url = url
+        self._wire = wire
         self._tls = tls
         self._store = store
         self.received = 0
@@ -72,7 +75,7 @@ class BundleFetch:
                 if kept := await asyncio.to_thread(self._store.find, fingerprint):
                     return kept  # the other edge has finished
                 context = self._tls.context if self._tls else None
-                async with open_session(self._bearer, context, self._proxy) as session:
+                async with open_session(self._bearer, context, self._proxy, self._wire) as session:
                     return await self._fetch_all(session, folder, fingerprint)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -184,7 +184,7 @@ class Switch:
             source_size=camera.picture_size == "source" and loaded.sends_pictures(camera.choice),
         )
         cloud = uplink.asking(wanted, task, camera.deadline_s)
-        return Edition(loaded.model, task, preprocess, pilot, cloud, loaded.digest)
+        return Edition(loaded.model, task, preprocess, pilot, cloud, loaded.digest, cloud)
 
 
 def _give_back(slow: Executor) -> None:

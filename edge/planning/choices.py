@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
 from edge.calibration.generic import profile_for, read_profile
 from edge.frames.stillness import ruler_factory
-from edge.planning.aside import set_aside
-from edge.planning.known_options import options_of
-from edge.planning.plan import NO_CODEC, SYMBOLS_CODEC, Plan, head_for, make_plan
+from edge.planning.making.aside import set_aside
+from edge.planning.making.known_options import options_of
+from edge.planning.plan import NO_CODEC, SYMBOLS_CODEC, Plan, head_for, make_plan, stream_of
 from shared.codecs import make_codec, plugin_codecs
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.symbols import at_point, carries_symbols
 from shared.engines.load import AUTO
 from shared.engines.segmented import segmented
-from shared.errors import SettingsError
+from shared.errors import ProfileContentError, SettingsError
 from shared.network.partition import INPUT, OUTPUT
 from shared.network.stage_ends import stage_ends
 from shared.process.machine import expand_home
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.config import EdgeSettings
-    from edge.planning.survey import Codecs
+    from edge.planning.making.survey import Codecs
     from shared.codecs import Codec
     from shared.engines.load import Network
     from shared.network.partition import Shape, SplitPoint
@@ -40,7 +41,17 @@ PICTURE_CODECS = (
     "jpeg:quality=95,subsampling=0",
     "png",
 )
+VIDEO_CODECS = (
+    "h264:quality=23",
+    "h264:quality=28",
+    "h264:quality=33",
+    "h265:quality=25",
+    "h265:quality=31",
+)
+"""Where this machine has their encoders."""
 TENSOR_CODECS = ("int8+zstd", "float16+zstd")
+PROFILE_CODECS = (Calibrated.name, "calibrated-inter", "calibrated-inter:sticky=40")
+"""Where there is a profile; the later ones, if it says what follows a known frame."""
 
 
 def make_plans(settings: EdgeSettings, network: Network, *, beside_frames: bool = False) -> list[Plan]:
@@ -88,7 +99,7 @@ def _all(settings: EdgeSettings, network: Network, *, keep: bool) -> list[Plan]:
     plans = []
     for option in options:
         point = next(point for point in points if point.name == option.split_point)
-        codec = codecs[point.name][option.codec].for_stream() if option.codec else None
+        codec = stream_of(codecs[point.name][option.codec]) if option.codec else None
         label = option.codec or NO_CODEC
         head = head_for(codec, chain.head(point))
         plans.append(Plan(point, codec, head, chain.tail(point), label, option))
@@ -148,8 +159,10 @@ def _codecs(settings: EdgeSettings, points: Sequence[SplitPoint], profiles: dict
             continue
         names = _names(settings, point, pixels)
         usable = {name: at_point(make_codec(name), point) for name in names}
-        if settings.codec in (None, AUTO, Calibrated.name) and point.name in profiles:
-            usable[Calibrated.name] = profiles[point.name]
+        if point.name in profiles:
+            usable |= _with_profile(settings.codec, profiles[point.name])
+        if settings.session == "off" and settings.codec in (None, AUTO):
+            usable = {name: codec for name, codec in usable.items() if not codec.inter}
         if settings.still_threshold:
             usable = {name: codec for name, codec in usable.items() if _has_symbols(codec)}
         if usable:
@@ -165,13 +178,13 @@ def _codecs(settings: EdgeSettings, points: Sequence[SplitPoint], profiles: dict
 
 def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
     """The names of codecs that need no profile, for this split point."""
-    if settings.codec == Calibrated.name:
+    if settings.codec not in (None, AUTO) and isinstance(make_codec(settings.codec), Calibrated):
         return []
     if settings.codec in (None, AUTO):
         carries = "picture" if point.name == INPUT else "tensor"
         plugins = [codec.name for codec in plugin_codecs() if codec.carries == carries]
         if point.name == INPUT:
-            return [*PICTURE_CODECS, *plugins]
+            return [*picture_codecs(), *plugins]
         if (
             point.is_quantised
         ):  # what the network has quantised itself; any other codec would take more bytes or round once more
@@ -186,6 +199,38 @@ def _names(settings: EdgeSettings, point: SplitPoint, pixels: int) -> list[str]:
     if carries_symbols(codec) and not point.is_quantised:
         return []
     return [settings.codec] if (codec.carries == "picture") == (point.name == INPUT) else []
+
+
+def picture_codecs() -> list[str]:
+    """Those for pictures, as far as this machine has their encoders."""
+    return [*PICTURE_CODECS, *filter(_is_here, VIDEO_CODECS)]
+
+
+def _with_profile(asked: str | None, codec: Calibrated) -> dict[str, Codec]:
+    """The codecs by name that need this one's profile, as far as it has what they need."""
+    assert codec.profile is not None
+    names: tuple[str, ...] = PROFILE_CODECS
+    if asked not in (None, AUTO):
+        names = (asked,) if isinstance(make_codec(asked), Calibrated) else ()
+    found: dict[str, Codec] = {}
+    for name in names:
+        if name == Calibrated.name:
+            found[name] = codec
+        elif _is_here(name):
+            unbound = make_codec(name)
+            assert isinstance(unbound, Calibrated)
+            with contextlib.suppress(ProfileContentError):
+                found[name] = unbound.bind(codec.profile)
+    return found
+
+
+def _is_here(name: str) -> bool:
+    """Whether this machine has what the codec takes."""
+    try:
+        make_codec(name)
+    except SettingsError:
+        return False
+    return True
 
 
 def _listed(shapes: Sequence[Shape]) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edge.planning.costs.sizes import Sizes
+from edge.planning.costs.wire import OneByOne
 from edge.planning.planner import Conditions
 from edge.uplink.link import Tracker
 from shared.limits import MAX_TAIL_TIMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from edge.planning.costs.wire import Wire
     from edge.planning.pace import Pace
     from edge.planning.planner import Option
     from edge.uplink.clouds.typical import Typical
@@ -28,6 +32,10 @@ _LONGEST_MS = 3.6e6
 """An hour: no cloud answers a tail that takes longer."""
 _MAX_RATIO = 100.0
 """How many times slower or faster than surveyed a machine is taken to be at most, whatever is measured."""
+_AT_ONCE = 0.1
+"""Share of its time on the edge for which a frame waits for the uplink at most if it is the edge that all wait for."""
+_LEAST_OVERLAP = 1 / 3
+"""The edge works on three frames at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,12 @@ class TailTimes:
             return self.alone_s
         size = max(sizes)
         return {name: seconds / size for name, seconds in self.by_batch_s[size].items()}
+
+    def together_s(self, frames: int, split_point: str) -> float:
+        """By how much longer than one frame so many take that come at the same time, or as many as were timed."""
+        sizes = [size for size in self.by_batch_s if size <= frames]
+        whole_s = self.by_batch_s[max(sizes)].get(split_point, 0.0) if sizes else 0.0
+        return max(0.0, whole_s - self.alone_s.get(split_point, whole_s))
 
 
 def parse_tail_times(said: Mapping[str, Any]) -> TailTimes | None:
@@ -87,14 +101,29 @@ class Observations:
     Of several clouds each is kept apart, and the conditions are those of one: the cloud of `link` at that moment.
     """
 
-    def __init__(self, link: Link | Typical, pace: Pace, *, in_flight: int, deadline_s: float) -> None:
+    def __init__(
+        self,
+        link: Link | Typical,
+        pace: Pace,
+        *,
+        in_flight: int,
+        deadline_s: float,
+        wire: Wire | None = None,
+        allowed: Callable[[], float] = lambda: math.inf,
+        queue_size: int = 2,
+    ) -> None:
+        """`wire`: how frames are carried, by default each as a request; `allowed`: what the data budget has, in bytes per second."""
         self._link = link
+        self._wire = wire or OneByOne()
+        self._allowed = allowed
+        self._queue_size = queue_size
+        self._overlap = Tracker()
+        self._sizes = Sizes()
         self._in_flight = in_flight
         self._deadline_s = deadline_s
         self._pace = pace
         self._edge = Tracker()
         self._clouds: defaultdict[str | None, _Cloud] = defaultdict(_Cloud)
-        self._sizes: defaultdict[str, Tracker] = defaultdict(Tracker)
         self._latency = Tracker()
 
     @property
@@ -126,11 +155,23 @@ class Observations:
             cloud_wait_s=cloud.wait.or_else(0.0),
             edge_slowdown=self._edge.or_else(1.0),
             cloud_slowdown=cloud.slowdown.or_else(1.0),
-            sizes={codec: tracker.or_else(1.0) for codec, tracker in self._sizes.items()},
+            sizes=self._sizes.usual,
             interval_s=self._pace.interval_s,
             in_flight=self._in_flight,
             deadline_s=self._deadline_s,
+            keyframe_sizes=self._sizes.keyframes,
+            picture_size=self._sizes.pictures,
+            loss=self._sizes.loss,
+            has_session=self._wire.has_session,
+            frame_overhead_bytes=self._wire.frame_overhead_bytes,
+            bytes_per_s=self._allowed(),
+            edge_overlap=self._overlap.or_else(1.0),
+            queue_size=self._queue_size,
         )
+
+    def failed(self, option: Option) -> None:
+        """The cloud did not answer a frame that was probably of this option."""
+        self._sizes.sent(option, lost=True)
 
     def answered(
         self, option: Option | None, steps_ms: Mapping[str, float], cloud: str | None = None
@@ -138,22 +179,39 @@ class Observations:
         """The cloud, which of several, answered a frame of this option; `steps_ms` is what the cloud's steps took."""
         if option is None:
             return
+        self._sizes.sent(option, lost=False)
         its = self._shown_by(cloud)
         now = self._conditions(its)
         wait_s, decode_s, tail_s = (steps_ms.get(name, 0.0) / 1e3 for name in _CLOUD_STEPS)
         expected_s = now.computing_s(option) / now.cloud_slowdown
         if expected_s >= _TELLING_S:
-            its.slowdown.add(_bounded((decode_s + tail_s) / expected_s))
+            took_s = decode_s + tail_s
+            most_s = max(expected_s, self._together_s(its, option, now))
+            # Up to what a batch of all that are under way takes, it may have been in one.
+            its.slowdown.add(_bounded(took_s / min(max(took_s, expected_s), most_s)))
         else:  # what such a short tail takes is mostly waiting for a core
             wait_s += max(0.0, decode_s + tail_s - expected_s)
         its.wait.add(wait_s)
 
-    def delivered(
-        self, option: Option | None, steps_s: Mapping[str, float], size: int, latency_s: float | None
-    ) -> None:
-        """A frame of this option is done: learn from the edge's own steps, and from the frame's size in bytes.
+    def _together_s(self, its: _Cloud, option: Option, now: Conditions) -> float:
+        """What the cloud takes for as many frames as are under way at once, if they come so fast that they meet there; else 0."""
+        alone_s = now.computing_s(option) / now.cloud_slowdown
+        if now.interval_s >= alone_s or self._in_flight <= 1:
+            return 0.0
+        return alone_s + its.tail_times.together_s(self._in_flight, option.split_point)
 
-        `latency_s` is None for a frame that went another way than the plan in force would have it.
+    def delivered(
+        self,
+        option: Option | None,
+        steps_s: Mapping[str, float],
+        size: int,
+        latency_s: float | None,
+        *,
+        keyframe: bool = False,
+    ) -> None:
+        """A frame of this option is done: learn from the edge's own steps, and from the size of its payload in bytes.
+
+        `latency_s` is None for a frame that went another way than the plan in force would have it. `keyframe`: whether it needs no other.
         """
         if option is None:
             return
@@ -161,8 +219,10 @@ class Observations:
         expected_s = option.head_s + (option.encode_s if "encode" in steps_s else 0.0)
         if expected_s >= _TELLING_S and "head" in steps_s:
             self._edge.add(_bounded(took_s / expected_s))
-        if size and option.codec:
-            self._sizes[option.codec].add(size / option.frame_bytes)
+        self._sizes.encoded(option, size, keyframe=keyframe)
+        gap_s = 0.0 if self._pace.interval_s else self._pace.gap_s
+        if gap_s and took_s and steps_s.get("wait_uplink", 0.0) < _AT_ONCE * took_s:
+            self._overlap.add(min(1.0, max(_LEAST_OVERLAP, gap_s / took_s)))
         if latency_s is not None:
             own_queues_s = sum(each for step, each in steps_s.items() if step.startswith("wait_"))
             self._latency.add(max(0.0, latency_s - own_queues_s))

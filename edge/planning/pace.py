@@ -40,8 +40,11 @@ class Pace:
     @property
     def interval_s(self) -> float:
         """Seconds between two frames; 0 if a source waits for its reader, or before the pace is known."""
-        if not all(self._live.values()):
-            return 0.0
+        return self.gap_s if all(self._live.values()) else 0.0
+
+    @property
+    def gap_s(self) -> float:
+        """Seconds between two frames that were taken, whoever waits for whom; 0 before that is known."""
         now = max((at for _, at in self._last.values()), default=0.0)
         rate = 0.0
         for camera, (_, at) in self._last.items():

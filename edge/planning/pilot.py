@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge.planning.conditions import Observations, TailTimes, parse_tail_times
+from edge.planning.costs.wire import wire_of
 from edge.planning.pinned import PinnedPilot
-from edge.planning.planner import Decision, InForce, Objective, choose, decide, predict
-from edge.planning.told import tell
+from edge.planning.planner import Decision, InForce, Objective, choose, decide
+from edge.planning.told import tell, tell_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +32,9 @@ _log = logging.getLogger(__name__)
 _SETTLED_AFTER = 5
 """Answers since the start, the latest trouble or the latest jump of the link; until then any better plan is taken."""
 _AGAIN_S = 0.1
-"""After a surprising measurement, until the next frame is sent to see whether it was chance."""
+"""Until the next such frame after a surprising measurement, to see whether it was chance."""
+_SHARE_OF_BUDGET = 0.05
+"""The largest share of the data budget that they may take."""
 _SHARE_OF_LINK = 0.25
 """The largest share of the time for which frames that are sent to learn about the link may occupy it."""
 
@@ -61,8 +64,15 @@ class PlannedPilot:
         self._uplink = uplink
         self._metrics = metrics
         self._clock = clock
+        self._wire = wire_of(uplink)
         self._seen = Observations(
-            uplink.link, pace, in_flight=settings.in_flight, deadline_s=wanted.deadline_s
+            uplink.link,
+            pace,
+            in_flight=settings.in_flight,
+            deadline_s=wanted.deadline_s,
+            wire=self._wire,
+            allowed=lambda: metrics.budget.bytes_per_s,
+            queue_size=settings.queue_size,
         )
         self._retired = False
         self._reason = "first"
@@ -109,6 +119,7 @@ class PlannedPilot:
     def failed(self, *, explored: bool) -> None:
         if self._retired:
             return
+        self._seen.failed(self._option)
         if not explored:
             self._answers = 0
         self._decide()
@@ -126,8 +137,9 @@ class PlannedPilot:
         self._seen.delivered(
             frame.plan.option,
             frame.origin.watch.seconds,
-            len(frame.frame or b""),
+            frame.payload_bytes,
             latency_s if as_planned else None,
+            keyframe=frame.keyframe,
         )
         if (measured_s := self._seen.latency_s) is not None:
             self._metrics.measured(measured_s)
@@ -136,9 +148,9 @@ class PlannedPilot:
         self._explore()
 
     def said(self) -> dict[str, Any]:
-        return tell(
-            self._usable(), self._seen.conditions(), self._objective, self._in_force(), why=self._reason
-        )
+        now, held = self._seen.conditions(), self._in_force()
+        told = tell(self._usable(), now, self._objective, held, why=self._reason)
+        return told | tell_budget(self._metrics.budget)
 
     def _in_force(self) -> InForce:
         return InForce(self._option, self._clock() - self._since, self._answers >= _SETTLED_AFTER)
@@ -175,7 +187,7 @@ class PlannedPilot:
 
     def _explore(self) -> None:
         """If the plan's own frames do not measure the link, send one that does, now and then; the edge answers it."""
-        if not self._explore_s or self._uplink.circuit.is_open:
+        if not self._explore_s or self._uplink.circuit.is_open or self._metrics.budget.is_spent:
             return
         now, link = self._clock(), self._uplink.link
         blind_s = now - max(link.told_at, self._explored_at)
@@ -185,31 +197,33 @@ class PlannedPilot:
         scout = self._scout(conditions)
         if scout is None:
             return
-        size = predict(scout, conditions).frame_bytes
-        if blind_s >= size / conditions.link.bytes_per_s / _SHARE_OF_LINK:
+        size = conditions.wire_bytes(scout)
+        of_link_s = size / conditions.link.bytes_per_s / _SHARE_OF_LINK
+        of_budget_s = size / max(conditions.bytes_per_s, 1e-9) / _SHARE_OF_BUDGET
+        if blind_s >= max(of_link_s, of_budget_s):
             self._explored_at = now
             self._next_scout = self._plans[scout]
 
     def _scout(self, conditions: Conditions) -> Option | None:
-        """The option with the smallest frame that measures the link.
-
-        None if the plan in force would be the best on any faster link as well.
-        """
+        """The option with the smallest frame that measures the link; None if the plan in force would be the best on any other link too."""
         usable = self._usable()
-        fast = replace(conditions, link=replace(conditions.link, bytes_per_s=math.inf))
+        link = replace(conditions.link, bytes_per_s=math.inf)
+        # Frames may also be smaller than is known, and fit into the data budget.
+        fast = replace(conditions, link=link, bytes_per_s=math.inf)
         if choose(usable, fast, self._objective) is self._option:
             return None
         away = [option for option in usable if not option.is_local]
-        sizes = {option: predict(option, conditions).frame_bytes for option in away}
+        sizes = {option: conditions.payload_bytes(option) for option in away}
         telling = [option for option in away if sizes[option] >= self._uplink.link.telling_bytes]
         return min(telling or away, key=lambda option: sizes[option])
 
     def _usable(self) -> list[Option]:
-        """All but those whose split point or codec the cloud lacks, or its profile; all of them if there are no others."""
+        """All that the cloud has split point, codec and profile for, streams in a session only; all of them if there are no others."""
         usable = [
             option
             for option, plan in self._plans.items()
             if self._uplink.can_answer(option.split_point, plan.codec)
+            and (self._wire.has_session or not option.is_inter)
         ]
         return usable or list(self._plans)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edge.planning.told import tell_budget
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -34,7 +36,8 @@ class PinnedPilot:
 
     def said(self) -> dict[str, Any]:
         name = self._plan.split_point.name
-        return {"plan": f"{name} {self._plan.label}" if self._plan.codec else name, "why": "chosen"}
+        plan = f"{name} {self._plan.label}" if self._plan.codec else name
+        return {"plan": plan, "why": "chosen"} | tell_budget(self._metrics.budget)
 
     def retire(self) -> None:
         self._metrics.in_force(self._plan, now=False)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.metrics import EdgeMetrics
+    from edge.planning.budget.budget import Budget
     from edge.planning.plan import Plan
 
 
@@ -19,6 +20,11 @@ class PlanMetrics:
     def __init__(self, metrics: EdgeMetrics, cameras: Sequence[str] = (DEFAULT_CAMERA,)) -> None:
         self._metrics = metrics
         self._cameras = cameras
+
+    @property
+    def budget(self) -> Budget:
+        """The data budget of all cameras together."""
+        return self._metrics.wire.budget
 
     def in_force(self, plan: Plan, *, now: bool) -> None:
         """The plan is in force, or no longer."""

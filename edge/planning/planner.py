@@ -6,15 +6,28 @@ It has no clock, no socket and no state, so every decision can be tested, fuzzed
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from shared.network.partition import INPUT
+from edge.planning.costs.conditions import Conditions
+from edge.planning.costs.option import Option
+from edge.planning.costs.prediction import Prediction, predict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from edge.uplink.link import LinkState
+__all__ = [
+    "Conditions",
+    "Decision",
+    "InForce",
+    "Objective",
+    "Option",
+    "Prediction",
+    "choose",
+    "decide",
+    "predict",
+    "ranked",
+]
 
 CLEAR_GAIN = 1.5
 """A switch is worth it at any time if it gains this factor."""
@@ -28,36 +41,6 @@ TOLERANCE = 1.1
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
-    """A split point and a codec, and what they cost. Times are seconds for one frame on this machine, when nothing else runs."""
-
-    split_point: str
-    codec: str | None
-    """As `make_codec` takes it; None at `output`, where nothing travels."""
-    head_s: float
-    """Preprocessing and head."""
-    encode_s: float
-    decode_s: float
-    tail_s: float
-    """The rest of the network: what this machine would take if the cloud does not answer."""
-    frame_bytes: float
-    """Mean, with the frame's header; 0 at `output`."""
-    agreement: float
-    """What the answers have in common with the unsplit network's, 0 … 1: of classes, the share of frames with the same top class."""
-    frames: int
-    """How many it was counted on."""
-
-    @property
-    def name(self) -> str:
-        return f"{self.split_point} {self.codec}" if self.codec else self.split_point
-
-    @property
-    def is_local(self) -> bool:
-        """Whether nothing travels."""
-        return self.codec is None
-
-
-@dataclass(frozen=True, slots=True)
 class Objective:
     """What the user wants."""
 
@@ -65,49 +48,6 @@ class Objective:
     min_agreement: float = 0.0
     """0 … 1, as an option's `agreement`."""
     max_latency_s: float = math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What the planner knows about the link, the cloud and this machine at the moment."""
-
-    link: LinkState
-    tails_s: Mapping[str, float] = field(default_factory=dict)
-    """The cloud's time for the tail of one frame, by split point; a missing one is taken from this machine's own times."""
-    batched_tails_s: Mapping[str, float] = field(default_factory=dict)
-    """The same when as many frames arrive together as are under way at once."""
-    cloud_wait_s: float = 0.0
-    """Time that a frame waits in the cloud's queue."""
-    edge_slowdown: float = 1.0
-    """How many times slower this machine is than when its options were timed."""
-    cloud_slowdown: float = 1.0
-    """How many times slower the cloud is than it reported."""
-    sizes: Mapping[str, float] = field(default_factory=dict)
-    """Bytes of real frames relative to those of the options, by codec."""
-    interval_s: float = 0.0
-    """Time between two frames of the source; 0 if the source waits for its reader."""
-    in_flight: int = 1
-    deadline_s: float = math.inf
-
-    def computing_s(self, option: Option, *, batched: bool = False) -> float:
-        """The cloud's time for decoding and tail. Its decoding speed is inferred from its computing speed."""
-        tails_s = self.batched_tails_s if batched else self.tails_s
-        whole_s = self.tails_s.get(INPUT)
-        local_s = option.head_s + option.tail_s
-        ratio = min(1.0, whole_s / local_s) if whole_s and local_s else 1.0
-        tail_s = tails_s.get(option.split_point, self.tails_s.get(option.split_point, option.tail_s))
-        return (option.decode_s * ratio + tail_s) * self.cloud_slowdown
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What an option would cost under some conditions."""
-
-    latency_s: float
-    """One frame's way from capture to answer, without waiting in the edge's own queues."""
-    period_s: float
-    """Time between two frames if the source gives as many as can be taken."""
-    frame_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,30 +74,13 @@ class Decision:
     best: Option
 
 
-def predict(option: Option, now: Conditions) -> Prediction:
-    """The option's latency, period and bytes under the conditions `now`."""
-    edge_s = (option.head_s + option.encode_s) * now.edge_slowdown
-    if option.codec is None:
-        return Prediction(edge_s, edge_s, 0.0)
-    size = option.frame_bytes * now.sizes.get(option.codec, 1.0)
-    transfer_s = now.link.transfer_s(size)
-    computing_s = now.computing_s(option)
-    away_s = now.link.round_trip_s + transfer_s + now.cloud_wait_s + computing_s
-    # Frames that are under way at once all wait for the slowest resource that they share.
-    narrowest_s = max(size / now.link.bytes_per_s, now.computing_s(option, batched=True))
-    period_s = max(edge_s, narrowest_s, away_s / now.in_flight)
-    # A gradual transition: close to the limit, chance decides how many frames wait.
-    load = narrowest_s / max(edge_s, now.interval_s, 1e-9)
-    full = min(1.0, max(0.0, (load - 0.8) / 0.4))
-    away_s += full * max(0.0, now.in_flight * narrowest_s - away_s)
-    return Prediction(edge_s + away_s, period_s, size)
-
-
 def choose(options: Sequence[Option], now: Conditions, objective: Objective) -> Option:
     """The best of `options`, at least one; if none keeps to the limits, the one that misses them least.
 
-    Among those that are about as good as the best, the one with the fewest bytes.
+    Among those that are about as good as the best, the one with the fewest bytes. Only those count that the data budget has bytes for;
+    if none does, those that are nearest to it.
     """
+    options = _affordable(options, now)
     predictions = [predict(option, now) for option in options]
     misses = [
         _misses(option, prediction, now, objective)
@@ -186,10 +109,13 @@ def decide(
     reason: Literal["stay", "limit", "clear", "small"] = "stay"
     if best != current and (in_force.since_s >= SHORTEST_STAY_S or not in_force.settled):
         missed = _misses(current, before, now, objective)
-        if (
+        late_or_wrong = (
             _misses(current, before, now, objective, TOLERANCE)
             and _misses(best, after, now, objective) < 0.9 * missed
-        ):
+        )
+        excess = _excess(before, now)
+        dear = excess > TOLERANCE - 1 and _excess(after, now) < 0.9 * excess
+        if dear or late_or_wrong:
             reason = "limit"
         elif gain >= CLEAR_GAIN:
             reason = "clear"
@@ -207,10 +133,26 @@ def ranked(
     found = []
     for option in options:
         prediction = predict(option, now)
-        missed = _misses(option, prediction, now, objective)
+        missed = _excess(prediction, now), _misses(option, prediction, now, objective)
         found.append((missed, _cost(prediction, objective), option, prediction))
     found.sort(key=lambda each: each[:2])
-    return [(option, prediction, not missed) for missed, _, option, prediction in found]
+    return [(option, prediction, not any(missed)) for missed, _, option, prediction in found]
+
+
+def _affordable(options: Sequence[Option], now: Conditions) -> Sequence[Option]:
+    if math.isinf(now.bytes_per_s):
+        return options
+    excesses = [_excess(predict(option, now), now) for option in options]
+    least = min(excesses)
+    return [option for option, excess in zip(options, excesses, strict=True) if excess <= least]
+
+
+def _excess(prediction: Prediction, now: Conditions) -> float:
+    """By which share of it the data budget would be exceeded if frames came as fast as they can, or as fast as the source gives them."""
+    if math.isinf(now.bytes_per_s) or not prediction.frame_bytes:
+        return 0.0
+    pace_s = max(prediction.period_s, now.interval_s, 1e-9)
+    return max(0.0, prediction.frame_bytes / pace_s / max(now.bytes_per_s, 1e-9) - 1)
 
 
 def _misses(

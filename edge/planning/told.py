@@ -10,6 +10,7 @@ from edge.planning.planner import choose, predict, ranked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edge.planning.budget.budget import Budget
     from edge.planning.planner import Conditions, InForce, Objective, Option, Prediction
 
 _MOST = 6
@@ -39,13 +40,25 @@ def tell(
         "edge_slowdown": round(now.edge_slowdown, 2),
         "cloud_slowdown": round(now.cloud_slowdown, 2),
         "cloud_wait_ms": _ms(now.cloud_wait_s),
+        "session": now.has_session,
+        "overhead_bytes": round(now.frame_overhead_bytes),
+        "lost": round(now.loss, 3),
     }
+
+
+def tell_budget(budget: Budget) -> dict[str, Any]:
+    """The same of a data budget; nothing without one."""
+    if math.isinf(budget.most_bytes):
+        return {}
+    left = {"bytes_per_hour": round(budget.most_bytes), "left_bytes": round(budget.left_bytes)}
+    return {"budget": left | {"spent": budget.is_spent}}
 
 
 def _cost(option: Option, prediction: Prediction, *, kept: bool) -> dict[str, Any]:
     return {
         "plan": option.name,
         "latency_ms": _ms(prediction.latency_s),
+        "age_ms": _ms(prediction.age_s),
         "per_s": round(1 / max(prediction.period_s, 1e-6), 1),
         "bytes": round(prediction.frame_bytes),
         "agreement": round(option.agreement, 3),

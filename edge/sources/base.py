@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from shared.codecs.video.passing import Own
+
 _Result = TypeVar("_Result")
 
 Picture: TypeAlias = "NDArray[np.uint8]"
@@ -33,6 +35,8 @@ class Shot:
     """Name of its file where the source is a folder."""
     damaged: bool = False
     """Whether the decoder had to make up a part of it."""
+    own: Own | None = None
+    """What the camera has coded it as, where it is H.264 or H.265 and the picture is all of it and nothing else: neither turned nor scaled."""
 
 
 class Source(Protocol):

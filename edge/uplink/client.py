@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from edge.uplink.connections import PROXY_LOGIN, ExcessError, make_session, refusal_of_proxy, tls_problem
+from edge.uplink.connections import (
+    PROXY_LOGIN,
+    ExcessError,
+    beside_bodies,
+    make_session,
+    read_body,
+    refusal_of_proxy,
+    tls_problem,
+)
 from edge.uplink.profiles.clouds import UNNAMED, Fleet
 from shared.errors import UplinkError
-from shared.limits import MAX_REPLY_BYTES
 from shared.observing.logs import mask_url
 from shared.security.escape import refuse_constant, shown
 from shared.security.tls.refusal import MAYBE_REFUSED
@@ -23,6 +30,7 @@ from shared.wire.cloud_id import CLOUD_HEADER, cloud_id_in
 from shared.wire.http import content_digest
 
 if TYPE_CHECKING:
+    from edge.uplink.asking.counted import Count
     from shared.observing.counting.counter import Counter
     from shared.security.tls.context import FixedContext
     from shared.security.tls.renewal import RenewedContext
@@ -35,6 +43,7 @@ _DIGEST = "sha-256="
 """Other digests are left unchecked, as RFC 9530 allows; our cloud sends this one."""
 _RETRY_DIGITS = 6
 """The longest `Retry-After` that is read; it may also be a date, which ours never is."""
+_REDIRECTS = "%d: it redirects to %s; give --cloud-url the cloud's own address"
 _DECODER = json.JSONDecoder(parse_constant=refuse_constant)
 """One for all answers: making it takes as long as reading one."""
 _REASONS = {
@@ -68,7 +77,7 @@ class ProxyError(UplinkError):
 
 
 class CloudClient:
-    """Sends several requests at once, each on its own connection; connections stay open."""
+    """Sends several requests at once, each on its own connection; connections stay open. `wire`, if set before that, counts all bytes."""
 
     def __init__(
         self,
@@ -88,8 +97,8 @@ class CloudClient:
         self.proxy = proxy
         self.bearer = bearer
         self.tls = tls
-        self._sent = sent
-        self._connections = connections
+        self.wire: Count | None = None
+        self._sent, self._connections = sent, connections
         self.clouds = Fleet()
 
     def open(self) -> None:
@@ -98,7 +107,7 @@ class CloudClient:
         trace.on_request_chunk_sent.append(self._count_sent)
         trace.on_connection_create_end.append(_note_fresh)
         # A restarted cloud may come back at another address: look it up again soon.
-        limits: dict[str, Any] = {"limit": self._connections, "ttl_dns_cache": 1}
+        limits: dict[str, Any] = {"limit": self._connections, "ttl_dns_cache": 1, "wire": self.wire}
         given: dict[str, Any] = {"bearer": self.bearer, "proxy": self.proxy, "trace_configs": [trace]}
         self._session = make_session(connector=limits, **given)
         self._afresh = make_session(connector=limits | {"force_close": True}, **given)
@@ -134,14 +143,12 @@ class CloudClient:
         try:
             async with session.request(method, self.url + path, **options) as response:
                 if response.status in (301, 302, 303, 307, 308):
-                    target = mask_url(shown(response.headers.get("Location")))
-                    text = f"{response.status}: it redirects to {target}; give --cloud-url the cloud's own address"
+                    text = _REDIRECTS % (response.status, mask_url(shown(response.headers.get("Location"))))
                     raise UplinkError("refused", text)
                 encoding = response.headers.get("Content-Encoding", "identity")
                 if encoding.lower() != "identity":
-                    raise UplinkError(
-                        "refused", f"the answer came as {shown(encoding, 40)}; accepted: identity"
-                    )
+                    text = f"the answer came as {shown(encoding, 40)}; accepted: identity"
+                    raise UplinkError("refused", text)
                 if cloud := cloud_id_in(response.headers.get(CLOUD_HEADER)):
                     self.clouds.answered(number, cloud)
                     if about is not None:
@@ -149,10 +156,12 @@ class CloudClient:
                 wait = response.headers.get("Retry-After", "")
                 if about is not None and wait.isascii() and wait.isdecimal() and len(wait) <= _RETRY_DIGITS:
                     about["retry_after_s"] = int(wait)
-                body = await _read_body(response)
+                body = await read_body(response)
                 digest = response.headers.get("Content-Digest", "")
                 if digest.startswith(_DIGEST) and digest != content_digest(body):
                     raise UplinkError("damaged", "the answer was damaged on its way")
+                if about is not None and "overhead" in about:
+                    about["overhead"] = beside_bodies(response) + len(body)
                 return response.status, body
         except ExcessError as error:
             raise UplinkError("refused", str(error)) from None
@@ -214,16 +223,6 @@ async def _note_fresh(_session: object, context: Any, _ended: object) -> None:
         context.trace_request_ctx["fresh"] = True
 
 
-async def _read_body(response: aiohttp.ClientResponse) -> bytes:
-    """The body, bounded, so that no answer can fill this process's memory."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > MAX_REPLY_BYTES:
-            raise UplinkError("refused", f"the answer is longer than {MAX_REPLY_BYTES} bytes")
-    return bytes(body)
-
-
 def parse_json(body: bytes) -> dict[str, Any]:
     """The JSON object in this body; an empty one if there is none."""
     try:
@@ -243,6 +242,9 @@ def refusal_of(status: int, body: bytes, cloud: str | None = None) -> UplinkErro
         login = status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
         text = PROXY_LOGIN if login else "of a proxy, not of a cloud"
         return ProxyError(_REASONS_OF_PROXIES.get(status, "refused"), status, f"{status} {text}")
-    return UplinkError(
-        _REASONS.get(status, "refused"), shown(f"{status} {shown(said.get('error', ''))}".strip())
-    )
+    return refusal_for(status, shown(f"{status} {shown(said.get('error', ''))}".strip()))
+
+
+def refusal_for(status: int, text: str) -> UplinkError:
+    """What a cloud's own refusal means for a frame."""
+    return UplinkError(_REASONS.get(status, "refused"), text)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
+from edge.uplink.asking.counted import Counted
 from shared.errors import UplinkError
-from shared.limits import MAX_ANSWER_OVERHEAD_BYTES, MAX_INTERIM_ANSWERS
+from shared.limits import MAX_ANSWER_OVERHEAD_BYTES, MAX_INTERIM_ANSWERS, MAX_REPLY_BYTES
 from shared.security.escape import shown
 from shared.security.tls.refusal import CLOUD, Words, problem_of
 
 if TYPE_CHECKING:
     import asyncio
 
+    from edge.uplink.asking.counted import Count
     from shared.security.tokens.bearer import Bearer
 
 _FINAL = 200
@@ -41,10 +43,20 @@ class _Connection(ResponseHandler):
     the descriptor stay.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, wire: Count | None = None) -> None:
+        """`wire` counts its bytes."""
         super().__init__(loop=loop)
+        self._wire = wire
+        self.came = 0
+        """Bytes of all answers, and of what came after an upgrade."""
         self._came = self._interim = self._answers = 0
         self._excess: ExcessError | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        super().connection_made(transport)
+        if self._wire:
+            self.transport = cast("asyncio.Transport", Counted(transport, self._wire))
 
     def set_response_params(self, **how: Any) -> None:
         """A request is about to be sent."""
@@ -53,12 +65,17 @@ class _Connection(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Bytes, as they come; none if those before can be read on."""
+        if self._wire:
+            self._wire.down(len(data))
         for start in range(0, max(1, len(data)), _PIECE):
             piece = data[start : start + _PIECE]
             self._came += len(piece)
+            self.came += len(piece)
             super().data_received(piece)
             if not self.is_connected():
                 return
+            if self._payload_parser is not None:  # upgraded: whoever reads the messages counts them
+                continue
             # What comes in small pieces, or with header fields without end, costs more than it brings.
             brought = 0 if self._payload is None else self._payload.total_bytes
             if self._came > MAX_ANSWER_OVERHEAD_BYTES + 2 * brought:
@@ -82,6 +99,10 @@ class _Connection(ResponseHandler):
         """The end of it, whoever wanted that."""
         super().connection_lost(exc or self._excess)
 
+    async def drained(self) -> None:
+        """Wait until the peer takes more. Raises ConnectionResetError once it is closed."""
+        await self._drain_helper()
+
     def close(self) -> None:
         """Close it, without waiting for the peer to take what is still to be sent."""
         transport: Any = self.transport
@@ -103,16 +124,34 @@ class _Connection(ResponseHandler):
             transport.abort()
 
 
+async def read_body(response: aiohttp.ClientResponse) -> bytes:
+    """The body, bounded, so that no answer can fill this process's memory. Raises UplinkError."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_REPLY_BYTES:
+            raise UplinkError("refused", f"the answer is longer than {MAX_REPLY_BYTES} bytes")
+    return bytes(body)
+
+
+def beside_bodies(response: aiohttp.ClientResponse) -> int:
+    """Bytes of a request and its answer, by HTTP/1.1, that are neither's body."""
+    asked = response.request_info
+    said = [(key.encode(), value.encode()) for key, value in asked.headers.items()]
+    fields = sum(len(key) + len(value) + 4 for key, value in [*said, *response.raw_headers])
+    return len(asked.method) + len(asked.url.raw_path_qs) + len(response.reason or "") + fields + 29
+
+
 def tls_problem(error: BaseException, words: Words = CLOUD) -> str | None:
     """What was wrong with certificates, if that ended a request; None for anything else, as for bytes that were damaged later."""
     return problem_of(error, established=not isinstance(error, aiohttp.ClientConnectorError), words=words)
 
 
 class _Connector(aiohttp.TCPConnector):
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, wire: Count | None = None, **options: Any) -> None:
         super().__init__(**options)
         # aiohttp offers no other way; a test finds out if this is no longer one.
-        factory: Any = partial(_Connection, loop=self._loop)
+        factory: Any = partial(_Connection, loop=self._loop, wire=wire)
         self._factory = factory
 
 
@@ -125,7 +164,7 @@ def make_session(
 ) -> aiohttp.ClientSession:
     """A session that shows nobody anything but the bearer's token, and takes answers as they come.
 
-    `proxy` is a URL as shared/wire/http.py takes it; `connector` and `options` are aiohttp's. To be called where an event loop runs.
+    `proxy` is a URL as shared/wire/http.py takes it; `connector` and `options` are aiohttp's, and `wire` in the first is told of all bytes. To be called where an event loop runs.
     """
     way = URL(proxy) if proxy else None
     return aiohttp.ClientSession(

@@ -13,10 +13,14 @@ from shared.security.escape import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edge.uplink.client import CloudClient
     from shared.network.model import Model
     from shared.tasks.base import Task
 
 _log = logging.getLogger(__name__)
+
+_MEASURING_S = 60.0
+"""The cloud measures its tails when it is first asked for their times, and answers after that."""
 
 
 def read_model(status: int, body: bytes, url: str, cloud: str | None = None) -> dict[str, Any]:
@@ -62,6 +66,40 @@ def mismatch(said: dict[str, Any], url: str, model: Model, task: Task) -> str | 
             "the edge --model cloud"
         )
     return None
+
+
+async def ask_tail_times(client: CloudClient, model: Model) -> dict[str, Any]:
+    """The cloud's answer to `GET /tail-times`; empty if it has none for this network. Raises UplinkError."""
+    status, body = await client.request("GET", "/tail-times", _MEASURING_S)
+    if status == 404:  # an older cloud
+        status, body = await client.request("GET", "/profile", _MEASURING_S)
+    said = parse_json(body) if status == 200 else {}
+    return said if said.get("fingerprint") == model.fingerprint.hex() else {}
+
+
+class Offer:
+    """Which split points and codecs the cloud has, as far as it has said."""
+
+    def __init__(self) -> None:
+        self._points: frozenset[str] | None = None
+        """A cloud up to 0.6.0 does not say, and has none of several tensors."""
+        self._codecs: frozenset[str | int] | None = None
+        """Their names and ids; it may lack those of other packages. None: it did not say."""
+
+    def take(self, said: dict[str, Any], *, is_current: bool) -> None:
+        """`said` is an answer to `GET /model`; `is_current`: of the network in question, not a later one."""
+        if is_current:
+            points = said.get("split_points")
+            self._points = frozenset(points) if isinstance(points, dict) else None
+        codecs = said.get("codecs")  # ids by names; a cloud that is not trusted may have anything for them
+        self._codecs = None
+        if isinstance(codecs, dict):
+            self._codecs = frozenset(codecs) | {each for each in codecs.values() if isinstance(each, int)}
+
+    def decodes(self, split_point: str, codec: str | int) -> bool:
+        """Whether the cloud has this split point and codec, by its name or id."""
+        offered = self._points is None or split_point in self._points
+        return offered and (self._codecs is None or codec in self._codecs)
 
 
 class SameLabels:

@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
 
+from edge.uplink.asking.overhead import Overhead
 from edge.uplink.circuit import Circuit
 from edge.uplink.client import CloudClient
 from edge.uplink.clouds.addresses import name_of
 from edge.uplink.clouds.heard import Heard
 from edge.uplink.greeting import read_model
 from edge.uplink.link import Link
-from shared.errors import UplinkError
+from edge.uplink.session.carrying.flow import Flow
+from shared.errors import MismatchError, UplinkError
 from shared.security.tls.context import FixedContext, TLSFiles, client_context
 from shared.security.tls.renewal import RenewedContext
 
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     from edge.metrics import EdgeMetrics
     from shared.security.tokens.bearer import Bearer
 
+SessionMode: TypeAlias = Literal["auto", "off", "only"]
+
 _PROBE_TIMEOUT_S = 1.0
+_LISTEN_S = 30.0
 _BESIDE_FRAMES = 3
 """Connections for the probe, the question for tail times, and a profile on its way: the last two may take minutes, and no frame waits for
 them.
@@ -58,6 +63,13 @@ def context_of(settings: EdgeSettings) -> FixedContext | None:
     return FixedContext(client_context(files), files)
 
 
+class _Sessions(Protocol):
+    """See edge/uplink/session/sessions.py."""
+
+    @property
+    def is_there(self) -> bool: ...
+
+
 class Line:
     """Open while the edge runs. Used from the event loop only."""
 
@@ -72,12 +84,13 @@ class Line:
         tls: RenewedContext | None = None,
         proxy: str | None = None,
         one_of_several: bool = False,
+        session: SessionMode = "auto",
     ) -> None:
         """`deadline_s`: the longest that a frame may wait. One that waits less and is late says nothing of the cloud.
 
         `bearer` has the token that the cloud is shown. `tls`: what an https cloud is checked with; by default the system's CAs.
         `proxy`: the URL of one to go through. `one_of_several`: whoever has the others watches over the files of TLS, and exports
-        the circuit.
+        the circuit. `session`: whether frames go over a session where the cloud has them.
         """
         self.name = name_of(url)
         """The cloud's address, without anything secret."""
@@ -89,6 +102,7 @@ class Line:
             tls=tls,
             proxy=proxy,
         )
+        self.client.wire = metrics.wire
         self.circuit = (
             Circuit(
                 None,
@@ -101,6 +115,13 @@ class Line:
             else Circuit(metrics.circuit_state, time.monotonic, self._release)
         )
         self.link = Link(time.monotonic)
+        self.session_mode = session
+        self.follows = False
+        """Whether the edge takes another network as soon as the cloud has it."""
+        self.sessions: list[_Sessions] = []
+        """Those of each edition of the network."""
+        self.flow = Flow(lambda: self.link.state, time.monotonic, most=max(1, in_flight - 1))
+        self.overhead = Overhead(metrics.session.overhead)
         self.heard = Heard()
         self.gives_bundle = False
         """Whether the cloud has said that it gives its network to edges."""
@@ -114,7 +135,10 @@ class Line:
 
     async def __aenter__(self) -> Self:
         self.client.open()
-        self._beside = [asyncio.create_task(self.circuit.probe(self._find_out))]
+        self._beside = [
+            asyncio.create_task(self.circuit.probe(self._find_out)),
+            asyncio.create_task(self._listen()),
+        ]
         if self._tls:
             self._beside.append(asyncio.create_task(self._tls.watch()))
         return self
@@ -129,6 +153,16 @@ class Line:
     def url(self) -> str:
         """The cloud's address, as it was given."""
         return self.client.url
+
+    @property
+    def has_session(self) -> bool:
+        """Whether frames go over a session now."""
+        return any(each.is_there for each in self.sessions)
+
+    @property
+    def frame_overhead_bytes(self) -> float:
+        """What a frame costs on the wire beside its payload now, its answer included."""
+        return self.overhead.session if self.has_session else self.overhead.http
 
     def client_for(self, _fingerprint: str) -> CloudClient:
         """The client of a cloud that runs this network: there is one cloud."""
@@ -147,6 +181,14 @@ class Line:
                 "throughput_bytes_per_s": round(state.bytes_per_s) if self.link.is_known else None,
             }
         ]
+
+    async def _listen(self) -> None:
+        """Over a session no answer says which network the cloud runs: an edge that takes every later one asks for it."""
+        while True:
+            await asyncio.sleep(_LISTEN_S)
+            if self.follows and self.has_session:
+                with contextlib.suppress(UplinkError, MismatchError):
+                    await self.ask_model()
 
     async def _find_out(self) -> None:
         await self._greet()  # of the edition that is in force at this moment

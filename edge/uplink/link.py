@@ -91,10 +91,12 @@ class LinkState:
 
     bytes_per_s: float
     round_trip_s: float
+    first_bytes: int = SEGMENT_BYTES
+    """The bytes of a frame whose time is a part of the round trip: of a session none."""
 
     def transfer_s(self, size: float) -> float:
-        """Seconds that a frame of `size` bytes takes to come in after its first segment, without the round trip."""
-        return max(0.0, size - SEGMENT_BYTES) / self.bytes_per_s
+        """Seconds that a frame of `size` bytes takes to come in after its first bytes, without the round trip."""
+        return max(0.0, size - self.first_bytes) / self.bytes_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ class Link:
         self._throughput = Tracker(quantile=0.6)
         self._round_trip = Tracker(quantile=0.25)
         self._only_bounded = False
+        self._first_bytes = SEGMENT_BYTES
         self._numbers = itertools.count()
         self._under_way: dict[int, _Departure] = {}
         self._arrivals: deque[_Arrival] = deque(maxlen=_RECENT)
@@ -144,7 +147,9 @@ class Link:
     def state(self) -> LinkState:
         """The estimate; a guess before the first frame."""
         return LinkState(
-            self._throughput.or_else(START_BYTES_PER_S), self._round_trip.or_else(START_ROUND_TRIP_S)
+            self._throughput.or_else(START_BYTES_PER_S),
+            self._round_trip.or_else(START_ROUND_TRIP_S),
+            self._first_bytes,
         )
 
     @property
@@ -177,6 +182,9 @@ class Link:
         received_bytes, received_s = received or (math.inf, receive_s)
         sent, now = self._under_way.pop(number), self._clock()
         whole_s = now - sent.start
+        if self._first_bytes != SEGMENT_BYTES:  # a session's round trip is another
+            self._first_bytes = SEGMENT_BYTES
+            self._round_trip.reset()
         # Otherwise a clock is wrong.
         if not fresh and 0 <= receive_s <= whole_s and 0 <= computing_s <= whole_s - receive_s:
             round_trip_s = whole_s - receive_s - computing_s
@@ -191,6 +199,17 @@ class Link:
             if arrival.size >= _MIN_BYTES:
                 self._pending.append(arrival)
         self._learn()
+
+    def measured(self, bytes_per_s: float, round_trip_s: float, *, told: bool, jumped: bool) -> None:
+        """What a session's frames show (edge/uplink/session/carrying/estimate.py). Not `told`: it carries at least so much."""
+        self._first_bytes = 0
+        self._round_trip.reset(round_trip_s)
+        if told or bytes_per_s > self.state.bytes_per_s:
+            self.is_jumping = self._throughput.is_far(bytes_per_s)
+            self._throughput.reset(bytes_per_s)
+            self._only_bounded = not told
+        self.told_at = self._clock() if told else self.told_at
+        self.jumps += jumped
 
     def gave_up(self, number: int, *, at_deadline: bool = False) -> None:
         """The frame was not answered. `at_deadline`: because it took too long, not for a reason unrelated to the link.

@@ -16,15 +16,13 @@ from shared.wire.http import ANSWER_STEPS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from edge.uplink.question import Question
+    from edge.uplink.asking.question import Question
     from shared.tasks.base import Answer
 
-_LONG_BYTES = 64 << 10
+LONG_BYTES = 64 << 10
+"""An answer that is longer is read on a thread."""
 _NUMBERS = (int, float)
 """What JSON's numbers are read as; `bool` is an `int` of Python's only."""
-_CLOCKS = 1.1
-_SLACK_S = 0.1
-"""By so much the cloud's clock may run faster, and a step look longer than the whole of the frame's way."""
 
 
 class UntrueError(UplinkError):
@@ -55,7 +53,7 @@ async def reply_of(
     status: int, body: bytes, frame: bytes, question: Question, cloud: str | None = None
 ) -> Reply:
     """`read_reply`, on a thread if it takes long: a class map has tens of thousands of numbers, and every one is checked."""
-    if len(body) > _LONG_BYTES:
+    if len(body) > LONG_BYTES:
         return await asyncio.to_thread(read_reply, status, body, frame, question, cloud)
     return read_reply(status, body, frame, question, cloud)
 
@@ -75,8 +73,8 @@ def read_reply(status: int, body: bytes, frame: bytes, question: Question, cloud
         )
     try:
         _require_own(fields, frame)
-        longest_ms = 1e3 * (_CLOCKS * question.deadline_s + _SLACK_S)
-        steps_ms = _steps(fields["stages_ms"], longest_ms)
+        longest_ms = question.longest_ms
+        steps_ms = checked_steps(fields["stages_ms"], longest_ms)
         received = _received(fields.get("received"), len(frame), longest_ms)
         return Reply(task.parse(fields), steps_ms, received, fields.get("fingerprint"), cloud)
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
@@ -95,8 +93,8 @@ def _require_own(fields: Mapping[str, Any], frame: bytes) -> None:
         )
 
 
-def _steps(said: Mapping[str, Any], longest_ms: float) -> dict[str, float]:
-    """Those that are known: a later cloud may have more, though not any number."""
+def checked_steps(said: Mapping[str, Any], longest_ms: float) -> dict[str, float]:
+    """Those that are known: a later cloud may have more, though not any number. Raises ValueError for times that cannot be."""
     if len(said) > MAX_ANSWER_STEPS:
         raise ValueError(f"{len(said)} steps")
     found = {name: _number(ms, longest_ms) for name, ms in said.items()}

@@ -6,13 +6,15 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from edge.uplink.client import parse_json
-from edge.uplink.exchange import Exchange
-from edge.uplink.greeting import SameLabels, mismatch
+from edge.uplink.asking.asking import Asking
+from edge.uplink.asking.question import Question, frame_path
+from edge.uplink.asking.streaming import Streaming
+from edge.uplink.greeting import Offer, SameLabels, ask_tail_times, mismatch
 from edge.uplink.profiles.uploads import ProfileUploads
-from edge.uplink.question import Question, frame_path
+from edge.uplink.session.room import Door
+from edge.uplink.session.sessions import Sessions
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import MismatchError, UplinkError
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from edge.uplink.line import Line
     from edge.uplink.link import Link
     from edge.uplink.reply import Reply
+    from edge.uplink.session.stream import Ticket
     from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
     from shared.network.model import Model
@@ -32,13 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_MEASURING_S = 60.0
-"""The cloud measures its tails when it is first asked for their times, and answers after that."""
 _UNKNOWN_SPEED = "the cloud does not say how fast it is%s; its speed is taken from its answers"
-
-
-class _Asked(Protocol):
-    async def ask(self, frame: bytes, profile: Profile | None, question: Question) -> Reply: ...
 
 
 class Uplink:
@@ -67,9 +64,11 @@ class Uplink:
         self._model = model
         self._task = task
         self._metrics = metrics
-        self._follows = follows
         self._path = frame_path(model, wanted)
-        self._exchange = Exchange(line, metrics)
+        self._sessions = Sessions(line, model.fingerprint, metrics.session)
+        self._streaming = Streaming(line, self._sessions, metrics)
+        line.sessions.append(self._sessions)
+        line.follows = follows
         self._labels = SameLabels(model.labels)
         self._uploads = ProfileUploads(
             profiles,
@@ -81,10 +80,7 @@ class Uplink:
         self._takers: list[Callable[[dict[str, Any]], bool]] = []
         self._following: asyncio.Task[None] | None = None
         self._greeted = asyncio.Event()
-        self._offered: frozenset[str] | None = None
-        """Split points; a cloud up to 0.6.0 does not say, and has none of several tensors."""
-        self._codecs: frozenset[str | int] | None = None
-        """Their names and ids; it may lack those of other packages. None: it did not say."""
+        self._offer = Offer()
 
     @property
     def circuit(self) -> Circuit:
@@ -95,6 +91,16 @@ class Uplink:
     def link(self) -> Link:
         """What is known of the line's link."""
         return self._line.link
+
+    @property
+    def has_session(self) -> bool:
+        """Whether frames go over a session now, so that one may need the one before it."""
+        return self._sessions.is_there
+
+    @property
+    def frame_overhead_bytes(self) -> float:
+        """What a frame costs on the wire beside its payload now, its answer included."""
+        return self._line.overhead.session if self.has_session else self._line.overhead.http
 
     def retire(self) -> None:
         """Another network is taken: ask no more for tail times. Frames under way may still be sent."""
@@ -107,6 +113,9 @@ class Uplink:
         if self._following:
             await asyncio.gather(self._following, return_exceptions=True)
         await self._uploads.close()
+        if self._sessions in self._line.sessions:
+            self._line.sessions.remove(self._sessions)
+        await self._sessions.close()
 
     async def check(self) -> None:
         """Compare both sides once, before the first frame, and bring the profile if there is one.
@@ -128,8 +137,7 @@ class Uplink:
 
     def decodes(self, split_point: str, codec: str | int) -> bool:
         """Whether the cloud has this split point and codec, by its name or id, as far as is known."""
-        offered = self._offered is None or split_point in self._offered
-        return offered and (self._codecs is None or codec in self._codecs)
+        return self._offer.decodes(split_point, codec)
 
     def has(self, profile: Profile | None) -> bool:
         """Whether the cloud has this profile, one of those given at the start, as far as is known; true for None."""
@@ -144,21 +152,30 @@ class Uplink:
         """From now on it is by this network that the cloud is asked whether it is back."""
         self._line.probe_with(self.greet)
 
-    def question(self, wanted: Wanted, task: Task, deadline_s: float) -> Question:
+    def question(self, wanted: Wanted, task: Task, deadline_s: float, camera: str = "") -> Question:
         """What is asked about a frame whose answer is to be this, read by `task`, within `deadline_s`."""
-        return Question(frame_path(self._model, wanted), task, deadline_s)
+        return Question(frame_path(self._model, wanted), task, deadline_s, camera)
 
-    def asking(self, wanted: Wanted, task: Task, deadline_s: float) -> Asking:
+    def room(self, question: Question) -> Door:
+        """What the encoder asks before it encodes a frame with this question."""
+        return Door(self._sessions, self._line.flow, self._metrics.session, question.query)
+
+    def asking(self, wanted: Wanted, task: Task, deadline_s: float, camera: str = "") -> Asking:
         """The way to the cloud for frames whose answers are to be these, read by `task`, within `deadline_s`."""
-        return Asking(self, self.question(wanted, task, deadline_s))
+        question = self.question(wanted, task, deadline_s, camera)
+        return Asking(self, question, self.room(question))
 
     async def ask(
-        self, frame: bytes, profile: Profile | None = None, question: Question | None = None
+        self,
+        frame: bytes,
+        profile: Profile | None = None,
+        question: Question | None = None,
+        ticket: Ticket | None = None,
     ) -> Reply:
         """Send one frame and wait for the answer, at most for the deadline. Raises UplinkError.
 
         `profile`, one of those given at the start, is what the cloud decodes the frame with; `question`: other answers than
-        were wanted at the start.
+        were wanted at the start; `ticket`: of the encoder, which `room` has given it.
         """
         question = question or Question(self._path, self._task, self._line.deadline_s)
         upload, start = self._uploads.of(profile), time.monotonic()
@@ -170,12 +187,12 @@ class Uplink:
         try:
             with self._metrics.in_flight.track_inprogress():
                 async with self._line.in_time(question.deadline_s):
-                    reply = await self._exchange.post(frame, upload, question)
+                    reply = await self._streaming.ask(frame, upload, question, ticket)
         except UplinkError as error:
             if upload and error.reason == "late" and upload.took_time_since(start):
                 error.reason = "profile"  # its upload took this frame's time; the cloud is not to blame
             impatient = error.reason == "late" and question.deadline_s < self._line.deadline_s
-            if impatient or error.reason in ("profile", "circuit_open"):
+            if impatient or error.reason in ("profile", "circuit_open", "state"):
                 # The cloud answers, and a cool-down would not help; or it may still answer those who wait longer.
                 self.circuit.released(era)
             else:
@@ -196,16 +213,15 @@ class Uplink:
         """
         said = await self._line.ask_model()
         if problem := mismatch(said, self._client.url, self._model, self._task):
-            raise UplinkError("refused", problem) if self._follows else MismatchError(problem)
-        if said["fingerprint"] == self._model.fingerprint.hex():  # not an earlier one that it still serves
+            raise UplinkError("refused", problem) if self._line.follows else MismatchError(problem)
+        # Not an earlier one that it still serves.
+        if is_current := said["fingerprint"] == self._model.fingerprint.hex():
             self._labels.compare(said)
-            points = said.get("split_points")
-            self._offered = frozenset(points) if isinstance(points, dict) else None
-        codecs = said.get("codecs")  # ids by names; a cloud that is not trusted may have anything for them
-        self._codecs = None
-        if isinstance(codecs, dict):
-            self._codecs = frozenset(codecs) | {each for each in codecs.values() if isinstance(each, int)}
+        self._offer.take(said, is_current=is_current)
         await self._uploads.greet(said)
+        self._sessions.greeted(said)
+        if not self._line.is_greeted:  # so that there is one before the first frame
+            self._sessions.of(Question(self._path, self._task, self._line.deadline_s))
         self._line.is_greeted = True
         self._greeted.set()
 
@@ -231,20 +247,4 @@ class Uplink:
 
     async def tail_times(self) -> dict[str, Any]:
         """The cloud's answer to `GET /tail-times`; empty if it has none for this network. Raises UplinkError."""
-        status, body = await self._client.request("GET", "/tail-times", _MEASURING_S)
-        if status == 404:  # an older cloud
-            status, body = await self._client.request("GET", "/profile", _MEASURING_S)
-        said = parse_json(body) if status == 200 else {}
-        return said if said.get("fingerprint") == self._model.fingerprint.hex() else {}
-
-
-class Asking:
-    """Asks the cloud as one camera wants it: an uplink, or those to several clouds, with a question of its own."""
-
-    def __init__(self, uplink: _Asked, question: Question) -> None:
-        self._uplink = uplink
-        self._question = question
-
-    async def ask(self, frame: bytes, profile: Profile | None = None) -> Reply:
-        """As the uplink's. Raises UplinkError."""
-        return await self._uplink.ask(frame, profile, self._question)
+        return await ask_tail_times(self._client, self._model)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 STATE_BYTES = 4
-"""Of the hash by which both sides of an `inter` codec know that they have the same state. Zeros: no state, which a keyframe needs."""
+"""Length of the hash by which both sides of an `inter` codec know that they have the same state. Zeros: no state, which a keyframe needs."""
 
 
 class Encoded(NamedTuple):
@@ -67,7 +67,7 @@ class Codec(ABC):
         """
         return self
 
-    def forget(self) -> None:
+    def forget(self) -> None:  # noqa: B027 - a codec without state has nothing to forget
         """Make the stream's next frame one that needs no other (a keyframe). For any thread, at any time; nothing for a codec that is not `inter`."""
 
     def needs(self, params: bytes) -> bytes:

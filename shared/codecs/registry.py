@@ -13,6 +13,8 @@ from shared.codecs.pictures.codec import CompressedPicture, Raw
 from shared.codecs.plugin import IDS, PluginCodec, name_in
 from shared.codecs.spec import parse_spec, refuse_rest, take_whole
 from shared.codecs.symbols import Symbols
+from shared.codecs.video.codec import Video
+from shared.codecs.video.kinds import AV1, H264, H265, is_installed
 from shared.codecs.zstd import FLOAT32_ZSTD, Zstd
 from shared.errors import CodecError, SettingsError, suggest
 from shared.process import plugins
@@ -47,6 +49,9 @@ CODECS: dict[int, Codec] = {
         CompressedPicture(65, "png", compress_level=1),
         CompressedPicture(66, "jpeg", quality=90, subsampling=0),
         CompressedPicture(67, "webp", quality=90, method=4),
+        Video(68, H264),
+        Video(69, H265),
+        Video(70, AV1),
     )
 }
 """The built-in ones, by id."""
@@ -96,8 +101,9 @@ def plugin_codecs() -> list[Codec]:
 
 
 def known_codecs() -> dict[str, Codec]:
-    """Every codec that this process can encode and decode, by name, built-in ones first."""
-    return NAMES | {codec.name: codec for codec in plugin_codecs()}
+    """Every codec that this process can encode and decode, by name, built-in ones first; without those of video where there is no PyAV."""
+    usable = {name: codec for name, codec in NAMES.items() if not isinstance(codec, Video) or is_installed()}
+    return usable | {codec.name: codec for codec in plugin_codecs()}
 
 
 def codec_of(tensor: EncodedTensor) -> Codec:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 _SIGMAS = 1.96
+LEAST = 1e-12
+"""Probabilities below count as this in divergences, which would be infinite otherwise."""
 
 
 class Agreement(NamedTuple):
@@ -85,3 +87,24 @@ def likeness(expected: Mapping[int, float], found: Mapping[int, float]) -> float
     shared = sum(min(each, expected.get(number, least)) for number, each in found.items())
     total = max(sum(expected.values()), sum(found.values()))
     return min(1.0, shared / total) if total else 1.0
+
+
+def sum_of_twos(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Kullback-Leibler, in nats, of probabilities (n, K) that are each one of two: the sum over the K, (n,)."""
+    p, q = (np.clip(values, LEAST, 1 - LEAST) for values in (p, q))
+    result: NDArray[np.float64] = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum(1)
+    return np.maximum(result, 0.0)
+
+
+def sigmoid(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """1 / (1 + exp(-x)), which no value makes overflow."""
+    found: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * values.astype(np.float64)))
+    return found
+
+
+def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The logarithms of the probabilities in rows of logits (n, K)."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
+    return shifted

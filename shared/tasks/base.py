@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shared.engines.half import Tensors
     from shared.network.recipe import Recipe
     from shared.tasks.agreement import Agreement
+    from shared.wire.frame import Bytes
 
 
 class Answer(Protocol):
@@ -67,6 +68,20 @@ class Task(ABC):
         Raises ValueError, TypeError, KeyError, AttributeError or OverflowError for anything that is not an answer of this task.
         """
 
+    def pack(self, answer: Answer) -> bytes | None:
+        """The answer in a short binary form, as of SESSION.md, without names; None if it has none, and travels as JSON."""
+        del answer
+        return None
+
+    def unpack(self, body: Bytes) -> Answer:
+        """The answer that became these bytes by `pack`, every value checked, with this side's names of classes.
+
+        Raises ValueError for anything that is not an answer of this task.
+        """
+        raise ValueError(
+            f"an answer of the task {self.name} has no binary form, and these are {len(body)} bytes"
+        )
+
     @abstractmethod
     def agreement(self, expected: Tensors, found: Tensors) -> Agreement:
         """What the answers to the same n frames have in common. Both arguments are the outputs, each (n, …)."""
@@ -93,3 +108,17 @@ def foreign_label(label: Any) -> str:
     if not isinstance(label, str) or len(label) > MAX_LABEL_CHARACTERS or CONTROL.search(label):
         raise ValueError(f"a name is text of one line, at most {MAX_LABEL_CHARACTERS} characters")
     return label
+
+
+MAX_SHORT = 0xFFFF
+"""The largest number of a binary answer's fields of two bytes."""
+
+
+def packed_score(score: float) -> int:
+    """A probability, 0 … 1, in two bytes."""
+    return round(score * MAX_SHORT)
+
+
+def score_of(packed: int) -> float:
+    """The probability in two bytes, rounded as in answers of JSON."""
+    return round(packed / MAX_SHORT, 6)

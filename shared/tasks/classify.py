@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -10,8 +11,8 @@ import numpy as np
 
 from shared.errors import ContentError
 from shared.limits import MAX_LABELS
-from shared.tasks.agreement import likeness, one_each
-from shared.tasks.base import Task, foreign_label
+from shared.tasks.agreement import LEAST, likeness, log_softmax, one_each, sigmoid, sum_of_twos
+from shared.tasks.base import MAX_SHORT, Task, foreign_label, packed_score, score_of
 from shared.tasks.kind import Kind
 from shared.tasks.options import Options
 from shared.tasks.spec import ACTIVATIONS, TaskSpec
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from shared.tasks.base import Answer
     from shared.tasks.seen import Seen
     from shared.tasks.spec import Activation, Option, Wanted
+    from shared.wire.frame import Bytes
 
 _HALF = 0.5
-_LEAST = 1e-12
-"""Probabilities below count as this in divergences, which would be infinite otherwise."""
 _SUM_TOLERANCE = 0.01
+_ROW = struct.Struct("<HH")  # a class in binary, and its probability
 _MOST, _ROUNDED = 1.01, 1e-6
 """What a probability may be where the graph ends with them, by its rounding; by how much those in answers are rounded."""
 
@@ -101,7 +102,23 @@ class Classify(Task):
         return Classes()
 
     def parse(self, fields: Mapping[str, Any]) -> Classes:
-        given = fields["top"]
+        return self._read(fields["top"], _ROUNDED)
+
+    def pack(self, answer: Answer) -> bytes | None:
+        """A row of class and probability for each class; None for no class, or one beyond MAX_SHORT."""
+        top = answer.top if isinstance(answer, Classes) else ()
+        if not top or any(each["class_id"] > MAX_SHORT for each in top):
+            return None
+        return b"".join(_ROW.pack(each["class_id"], packed_score(each["probability"])) for each in top)
+
+    def unpack(self, body: Bytes) -> Classes:
+        if self._labels is None or len(body) % _ROW.size:
+            raise ValueError(f"{len(body)} bytes; {_ROW.size} for each class, whose names are this side's")
+        top = [{"class_id": row[0], "probability": score_of(row[1])} for row in _ROW.iter_unpack(body)]
+        return self._read(top, 0.5 / MAX_SHORT + _ROUNDED)
+
+    def _read(self, given: Any, rounded: float) -> Classes:
+        """The answer that has these classes, whose probabilities were rounded by so much."""
         if not isinstance(given, list) or not 1 <= len(given) <= self._top:
             raise ValueError(f"the classes are a list of 1 to {self._top}")
         top = tuple(map(self._parse_class, given))
@@ -110,7 +127,7 @@ class Classify(Task):
         if len(named) < len(top) or probabilities != sorted(probabilities, reverse=True):
             raise ValueError("a class is named once, and the most probable one comes first")
         exclusive = self._labels is not None and self.activation == "softmax"
-        if exclusive and sum(probabilities) > 1 + len(top) * _ROUNDED:
+        if exclusive and sum(probabilities) > 1 + len(top) * rounded:
             raise ValueError(f"probabilities that sum up to {sum(probabilities)}")
         return Classes(top)
 
@@ -154,11 +171,11 @@ class Classify(Task):
         if self.activation == "softmax":
             return divergences(first, second)
         if self.activation == "sigmoid":
-            return _sum_of_twos(_sigmoid(first), _sigmoid(second))
+            return sum_of_twos(sigmoid(first), sigmoid(second))
         p, q = (np.maximum(values.astype(np.float64), 0) for values in (first, second))
         if p.shape[1] > 1 and np.allclose(p.sum(1), 1, atol=_SUM_TOLERANCE):
-            return divergences(np.log(np.maximum(p, _LEAST)), np.log(np.maximum(q, _LEAST)))
-        return _sum_of_twos(p, q)
+            return divergences(np.log(np.maximum(p, LEAST)), np.log(np.maximum(q, LEAST)))
+        return sum_of_twos(p, q)
 
 
 def top_classes(
@@ -169,7 +186,7 @@ def top_classes(
         exponentials = np.exp(values.astype(np.float64) - float(values.max()))
         probabilities = exponentials / exponentials.sum()
     elif activation == "sigmoid":
-        probabilities = _sigmoid(values)
+        probabilities = sigmoid(values)
     else:
         probabilities = np.clip(values.astype(np.float64), 0, 1)  # rounding takes some of them beyond
     kept = min(count, len(values))
@@ -183,31 +200,13 @@ def top_classes(
 
 def divergences(expected: NDArray[np.floating], found: NDArray[np.floating]) -> NDArray[np.float64]:
     """KL(softmax(expected) || softmax(found)) of each row of logits (n, K), in nats."""
-    p, q = _log_softmax(expected), _log_softmax(found)
+    p, q = log_softmax(expected), log_softmax(found)
     result: NDArray[np.float64] = (np.exp(p) * (p - q)).sum(1)
     return np.maximum(result, 0.0)  # it is never negative, except by rounding
 
 
-def _sum_of_twos(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
-    p, q = (np.clip(values, _LEAST, 1 - _LEAST) for values in (p, q))
-    result: NDArray[np.float64] = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum(1)
-    return np.maximum(result, 0.0)
-
-
 def _rows(outputs: Tensors) -> NDArray[np.float32]:
     return outputs[0].reshape(len(outputs[0]), -1)
-
-
-def _sigmoid(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = 0.5 * (1 + np.tanh(0.5 * values.astype(np.float64)))
-    return found
-
-
-def _log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    shifted = logits.astype(np.float64)
-    shifted -= shifted.max(1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
-    return shifted
 
 
 def _make(model: Model, wanted: Wanted) -> Classify:

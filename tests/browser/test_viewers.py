@@ -12,6 +12,7 @@ from kits.browser import tab
 from kits.common import wait_for
 
 from bench.load.page.viewer import Eyes, Viewer
+from shared.wire.page.stream import MAX_VIEWERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,3 +91,22 @@ def test_nobody_who_looks_costs_no_picture(browser: Browser, edge: Callable[...,
     made = metric(run.url, "splitdnn_edge_page_pictures_total")
     run.run.wait_for_records(len(run.run.records) + 30)
     assert metric(run.url, "splitdnn_edge_page_pictures_total") == made
+
+
+def test_whoever_finds_no_place_is_told_so(browser: Browser, edge: Callable[..., PageEdge]) -> None:
+    run = edge(source="synthetic:fps=10,width=160,height=120")
+    with contextlib.ExitStack() as ends:
+        others = [
+            ends.enter_context(contextlib.closing(urllib.request.urlopen(f"{run.url}/events", timeout=30)))
+            for _ in range(MAX_VIEWERS)
+        ]
+        this = ends.enter_context(tab(browser))
+        this.open(run.url)
+        told = "document.getElementById('link-lost').textContent"
+        this.until(
+            f"{told}.includes('as many pages are open as may be')", what="that there is no place", seconds=30
+        )
+        others[0].close()
+        this.until(f"!{told}", what="a place", seconds=30)
+        card = seen.frames(this, 1)[-1]
+        assert seen.differences(card, run.record(card.frame)) == []

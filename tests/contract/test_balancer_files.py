@@ -12,6 +12,7 @@ from kits.common import ROOT
 from kits.compose import compose
 
 from cloud.config import CloudSettings
+from cloud.frames.sessions.socket import PING_S
 
 HAPROXY = {
     name: (ROOT / "deploy" / "balancer" / name).read_text(encoding="utf-8")
@@ -37,6 +38,17 @@ def timeouts(file: str) -> dict[str, float]:
 
 def default_of(name: str) -> float:
     return float(CloudSettings.model_fields[name].default)
+
+
+def test_a_session_s_connection_outlives_the_pauses_between_two_pings():
+    assert timeouts("haproxy.cfg")["tunnel"] > 2 * PING_S
+    assert timeouts("haproxy-passed.cfg")["client"] > 2 * PING_S
+    text = (ROOT / "deploy/balancer/envoy.yaml").read_text(encoding="utf-8")
+    (route,) = re.findall(r"match: \{ path: /session \}\n\s+route: \{(.*)\}", text)
+    (idle,) = re.findall(r"idle_timeout: (\w+)", route)
+    assert seconds(idle) > 2 * PING_S
+    assert " timeout: 0s" in route
+    assert "upgrade_configs: [{ upgrade_type: websocket }]" in text
 
 
 def test_haproxy_is_more_patient_than_the_clouds():
@@ -132,7 +144,8 @@ def test_envoys_words_are_known_where_envoy_itself_does_not_look():
 
 
 def test_envoy_is_more_patient_than_the_clouds_and_repeats_what_haproxy_does():
-    assert all(seconds(route["route"]["timeout"]) > default_of("request_timeout_s") for route in routes())
+    limits = {seconds(each["route"]["timeout"]) for each in routes()}
+    assert min(limits - {0}) > default_of("request_timeout_s"), "0: none, for a session, which has no end"
     (cluster,) = ENVOY["static_resources"]["clusters"]
     assert f"tune.bufsize {cluster['per_connection_buffer_limit_bytes']}\n" in HAPROXY["haproxy.cfg"]
     policy = cluster["load_balancing_policy"]["policies"][0]["typed_extension_config"]["typed_config"]

@@ -95,7 +95,9 @@ def test_old_bytes_decode_to_the_old_array(codec: Codec) -> None:
     expected = np.load(array_file, allow_pickle=False)
     (actual,) = decode_frame(wire.unpack(frame_file.read_bytes()))
     assert (actual.shape, actual.dtype) == (expected.shape, expected.dtype)
-    if codec.name in ("jpeg", "webp"):  # decoders may round an inverse cosine transform differently
+    if (
+        codec.name in ("jpeg", "webp") or codec.inter
+    ):  # readers may round an inverse cosine transform, or colours, differently
         assert np.abs(actual.astype(int) - expected.astype(int)).max() <= 2
     else:
         assert actual.tobytes() == expected.tobytes()

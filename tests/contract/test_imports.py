@@ -131,7 +131,7 @@ def test_tornado_is_imported_by_server_and_pages_of_both_sides_and_by_nothing_el
     } == set()
 
 
-@pytest.mark.parametrize("module", ["shared.wire.frame", "shared.codecs", "cloud.bodies.json_worker"])
+@pytest.mark.parametrize("module", ["shared.wire.frame", "shared.codecs", "cloud.bodies.json.worker"])
 def test_the_core_loads_without_torch_pictures_or_a_network(module: str) -> None:
     unwanted = [
         "torch",

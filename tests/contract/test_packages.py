@@ -14,8 +14,8 @@ DISTRIBUTIONS = {"cv2": "opencv-python-headless", "PIL": "pillow", "prometheus_c
                  "pydantic_settings": "pydantic-settings", "pydantic": "pydantic-settings", "paho": "paho-mqtt"}  # fmt: skip
 """Where it is not named as what is imported; pydantic comes with pydantic-settings."""
 OPTIONAL = ("shared/torch_network/", "shared/engines/torch_engine.py", "shared/bundling/sources/",
-            "shared/security/tls/authority.py", "shared/security/tls/authority_command.py", "shared/wire/page/", "shared/wire/server/")  # fmt: skip
-"""What is imported only where torch, onnxruntime or cryptography is there, and by those who serve only, tornado."""
+            "shared/security/tls/authority.py", "shared/security/tls/authority_command.py", "shared/codecs/video/", "shared/wire/page/", "shared/wire/server/")  # fmt: skip
+"""What is imported only where torch, onnxruntime, cryptography or PyAV is there, and by those who serve only, tornado."""
 
 
 def names(pins):

@@ -13,7 +13,7 @@ from kits.fuzz.campaign import try_out
 from kits.fuzz.mutations import as_json
 
 from edge.uplink.greeting import read_model
-from edge.uplink.question import Question
+from edge.uplink.asking.question import Question
 from edge.uplink.reply import Reply, read_reply
 from shared.codecs import NAMES
 from shared.errors import MismatchError, UplinkError

@@ -42,7 +42,7 @@ def chain_of(engine, points):
 def no_survey(found):
     """Stands in for `survey`: nothing is measured, and the pictures and codecs of each call are added to `found`."""
 
-    def survey(chain, model, pictures, codecs, *, preprocess_s):
+    def survey(chain, model, pictures, codecs, *, preprocess_s, run):
         found.append((pictures, codecs))
         return [option(point, name) for point, each in codecs.items() for name in (each or [None])]
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from cloud.batching.crossing import frames_in
 from cloud.config import CloudSettings
+from cloud.frames.threads import ThreadPools
 from cloud.http.app import make_server
 from cloud.http.tls import tls_of
 from cloud.service import Service
-from cloud.threads import ThreadPools
 from cloud.workers.lifecycle import State
 from cloud.workers.port import bind
 from shared.wire.http import CONTENT_TYPE
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cloud.batching.crossing import Crossing
-    from cloud.threads import Pool
+    from cloud.frames.threads import Pool
     from shared.engines.half import Tensors
 
 
@@ -154,7 +154,7 @@ class Response(NamedTuple):
 class Connection:
     """A client's socket. Nothing is read that was not asked for, and nothing is sent that was not written."""
 
-    def __init__(self, server: Server, source: str) -> None:
+    def __init__(self, server: Any, source: str) -> None:
         self._turned = server.turned
         self.socket = socket.create_connection(("127.0.0.1", server.port), WAIT_S, (source, 0))
         self._file = self.socket.makefile("rb")

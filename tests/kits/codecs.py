@@ -21,7 +21,8 @@ FINGERPRINT = bytes(range(8))
 TENSOR_CODECS = [
     codec for codec in CODECS.values() if codec.carries == "tensor" and not isinstance(codec, Calibrated)
 ]
-PICTURE_CODECS = [codec for codec in CODECS.values() if codec.carries == "picture"]
+PICTURE_CODECS = [codec for codec in CODECS.values() if codec.carries == "picture" and not codec.inter]
+VIDEO_CODECS = [codec for codec in CODECS.values() if codec.carries == "picture" and codec.inter]
 SYMBOL_CODECS = [codec for codec in CODECS.values() if codec.carries == "symbols"]
 
 GRID = Grid(0.03125, 128)

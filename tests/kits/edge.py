@@ -199,7 +199,9 @@ class Run:
         preprocess = preprocess or Preprocess(self.model.recipe)
         task = make_task(self.model, Wanted(chosen.top, chosen.threshold))
         (own,) = read_cameras(chosen)
-        self.editions = Editions({own.name: Edition(self.model, task, preprocess, pilot, self.uplink)})
+        streams = self.uplink if hasattr(self.uplink, "room") else None
+        edition = Edition(self.model, task, preprocess, pilot, self.uplink, streams=streams)
+        self.editions = Editions({own.name: edition})
         self.camera = Camera(
             own, source, [self.records.append, *sinks], CameraMetrics(self.metrics, own.name), session
         )

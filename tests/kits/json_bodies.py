@@ -1,4 +1,4 @@
-"""The process that reads JSON bodies, and programs that misbehave in place of cloud/bodies/json_worker.py."""
+"""The process that reads JSON bodies, and programs that misbehave in place of cloud/bodies/json/worker.py."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from cloud.bodies.json_process import JsonProcess
+from cloud.bodies.json.process import JsonProcess
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from cloud.bodies.json_body import Shapes, Tensors
+    from cloud.bodies.json.body import Shapes, Tensors
 
 WAIT_S = 60.0
 SHAPES: Shapes = {
@@ -25,7 +25,7 @@ SHAPES: Shapes = {
 }
 MAX_TENSORS = 4
 
-_SERVE = "from cloud.bodies.json_worker import main; main()"
+_SERVE = "from cloud.bodies.json.worker import main; main()"
 
 
 def program(code: str) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def plan_of(which):
     )
 
 
-def outcome_of(plan, number=0, captured_s=0.0, fallback=None, size=None, **seconds):
+def outcome_of(plan, number=0, captured_s=0.0, fallback=None, size=None, keyframe=True, **seconds):
     """As much as the pilot looks at of a frame that went that way; `seconds` by step.
 
     Without a size, the frame has as many bytes as were surveyed.
@@ -40,10 +40,21 @@ def outcome_of(plan, number=0, captured_s=0.0, fallback=None, size=None, **secon
         encoded=SimpleNamespace(
             origin=SimpleNamespace(number=number, captured_s=captured_s, watch=watch),
             plan=plan,
-            frame=b"x" * size if size else None,
+            payload_bytes=size or 0,
+            keyframe=keyframe,
         ),
         fallback=fallback,
     )
+
+
+class _Carrying:
+    """An uplink that also says how it carries frames, as `wire` has it at the moment."""
+
+    def __init__(self, uplink, wire):
+        self._uplink, self._wire = uplink, wire
+
+    def __getattr__(self, name):
+        return getattr(self._wire if hasattr(self._wire, name) else self._uplink, name)
 
 
 class Flight:
@@ -63,9 +74,11 @@ class Flight:
             in_flight=1,
             explore_s=explore_s,
         )
-        uplink = SimpleNamespace(
-            link=self.link, circuit=self.circuit, can_answer=changes.pop("can_answer", lambda *_: True)
-        )
+        wire = changes.pop("wire", None)
+        can_answer = changes.pop("can_answer", lambda *_: True)
+        uplink = SimpleNamespace(link=self.link, circuit=self.circuit, can_answer=can_answer)
+        if wire:
+            uplink = _Carrying(uplink, wire)
         self.pilot = PlannedPilot(
             settings,
             self.plans.values(),
@@ -100,6 +113,7 @@ class Flight:
             self.pilot.answered(self.plan, {"tail": computing_ms})
 
     def deliver(self, latency_s=0.03, **seconds):
+        """`seconds` by step, and what else `outcome_of` takes."""
         self.pilot.delivered(outcome_of(self.plan, captured_s=self.clock.now, **seconds), latency_s)
 
 

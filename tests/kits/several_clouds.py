@@ -10,12 +10,12 @@ from kits.uplink import FRAME, MODEL
 from kits.virtual_time import run
 
 from edge.metrics import EdgeMetrics
+from edge.uplink.asking.question import Question
 from edge.uplink.circuit import Circuit
 from edge.uplink.clouds.clouds import Clouds
 from edge.uplink.clouds.heard import Heard
 from edge.uplink.clouds.uplinks import FIRST_SHARE, Uplinks
 from edge.uplink.link import Link
-from edge.uplink.question import Question
 from edge.uplink.reply import Reply
 from shared.errors import MismatchError, UplinkError
 
@@ -103,7 +103,7 @@ class FakeUplink:
             raise UplinkError("refused", text) if self._follows else MismatchError(text)
         await asyncio.sleep(self.uploads_s)
 
-    async def ask(self, _frame, _profile, question):
+    async def ask(self, _frame, _profile, question, _ticket=None):
         circuit = self.line.circuit
         if not circuit.allows():
             raise UplinkError("circuit_open", "the circuit is open")

@@ -163,10 +163,13 @@ def make_uplink(
     bearer=None,
     tls=None,
     proxy=None,
+    session="auto",
     **options,
 ):
     metrics = metrics or EdgeMetrics()
-    line = Line(url, metrics, in_flight=in_flight, deadline_s=deadline_s, bearer=bearer, tls=tls, proxy=proxy)
+    line = Line(
+        url, metrics, in_flight=in_flight, deadline_s=deadline_s, bearer=bearer, tls=tls, proxy=proxy, session=session
+    )  # fmt: skip
     return LoneUplink(line, model, Classify(model.labels, wanted.top), metrics, wanted=wanted, **options)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from cloud.access.refusals import AnswerError
 from cloud.bodies.inference.names import ANSWER, require_outputs
 from cloud.bodies.inference.request import Output
-from cloud.bodies.json_answer import SHORTEST, numbers_as_json
+from cloud.bodies.json.answer import SHORTEST, numbers_as_json
 from cloud.bodies.outputs import numbers_in
 from cloud.bodies.reply import QUICK_NUMBERS, Reply
 from shared.errors import BodyError

@@ -8,13 +8,13 @@ from cloud.bodies.inference.fields import ACCEPTED
 from cloud.bodies.inference.names import split_point_of
 from cloud.bodies.inference.request import emptied, parse_request
 from cloud.bodies.inference.tensors import listed, require_rows, values
-from cloud.bodies.json_body import Tensors, parse_object
+from cloud.bodies.json.body import Tensors, parse_object
 from shared.errors import BodyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cloud.bodies.json_body import Shape
+    from cloud.bodies.json.body import Shape
     from shared.wire.frame import Bytes
 
 

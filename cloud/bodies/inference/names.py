@@ -13,7 +13,7 @@ from shared.errors import BodyError, ShapeError, SplitPointError, suggest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cloud.bodies.json_body import Shape
+    from cloud.bodies.json.body import Shape
     from shared.network.model import Model
 
 ANSWER = "answer"

@@ -25,7 +25,7 @@ from cloud.bodies.inference.fields import (
     score,
     shown,
 )
-from cloud.bodies.json_body import parse_object
+from cloud.bodies.json.body import parse_object
 from shared.errors import BodyError, LimitError
 from shared.limits import (
     MAX_INFERENCE_HEADER_BYTES,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cloud.bodies.inference.request import Input, Request
-    from cloud.bodies.json_body import Shape
+    from cloud.bodies.json.body import Shape
 
 _DTYPES: dict[str, np.dtype[Any]] = {
     "FP32": np.dtype("<f4"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tornado.web import HTTPError
 
-from cloud.bodies.json_body import parse_object
+from cloud.bodies.json.body import parse_object
 from cloud.http.base import Handler
 from cloud.http.body import BodyHandler
 from cloud.metrics import ENDPOINTS

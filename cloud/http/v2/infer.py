@@ -48,7 +48,6 @@ class InferHandler(TailHandler):
 
     def initialize(self, service: Service) -> None:
         super().initialize(service)
-        self._timeout_ms = 0  # what the request itself allows, from its header on; 0: what the server does
         if self.request.method == "POST":
             self.action = Action.FRAME if self.is_frame() else Action.JSON
 
@@ -71,7 +70,7 @@ class InferHandler(TailHandler):
         request = parse_header(_beginning(body), self._json_bytes) if self._json_bytes else self._raw()
         require_rows(request, self.service.settings.queue_capacity)
         network, composer = self._accepted(request, watch)
-        self.count_frames(request.rows - 1)
+        self.way.count_frames(request.rows - 1)
         reading = Reading(
             request,
             body,
@@ -80,35 +79,35 @@ class InferHandler(TailHandler):
             self.service.networks,
             self.service.profiles,
             pinned=self._version is not None,
-            entry=self._progress.entry,
+            entry=self.way.entry,
         )
         if not request.by_row:
             read = partial(self._charged, reading.tensors)
             if request.rows == 1:
-                return await self.answer_one(body, read, composer, 0)
-            decoding = self.service.decoder.read(read, self.account, self.remaining_s)
-            return await self.answer_decoded(decoding, composer)
+                return await self.way.one(body.size, read, composer, 0)
+            decoding = self.service.decoder.read(read, self.account, self.way.remaining_s)
+            return await self.way.answer_decoded(decoding, composer)
         element = _beginning(body)[request.first_element(self._json_bytes) :]
         if request.rows == 1 and holds_frame(element):
-            return await self.answer_one(
-                body, partial(self._charged, reading.only_frame), composer, deadline_of(element)
+            return await self.way.one(
+                body.size, partial(self._charged, reading.only_frame), composer, deadline_of(element)
             )
         return await self._answer_rows(reading, composer)
 
     async def _answer_json(self, body: Body, watch: Stopwatch) -> Reply:
         decoder = self.service.decoder
-        decoding = decoder.json(body, self.account, self.remaining_s, self._network(), "inference")
-        network, work = await self.decoded(decoding, watch)
+        decoding = decoder.json(body, self.account, self.way.remaining_s, self._network(), "inference")
+        network, work = await self.way.decoded(decoding, watch)
         request = parse_request(work.count, emptied=True)
         _, composer = self._accepted(request, watch)
-        self.count_frames(request.rows - 1)
-        run = await self.run_tail(network, work, watch)
-        return await self.composed(composer, network, work, run.outputs)
+        self.way.count_frames(request.rows - 1)
+        run = await self.way.run_tail(network, work, watch)
+        return await self.way.composed(composer, network, work, run.outputs)
 
     async def _answer_rows(self, reading: Reading, composer: Composer) -> Reply:
         """Each row is decoded in a turn of its own and joins whatever batch there is; the first refusal is that of all."""
         decoder = self.service.decoder
-        rows = await decoder.aside(self.account, self.remaining_s(), reading.split)
+        rows = await decoder.aside(self.account, self.way.remaining_s(), reading.split)
         tasks = [asyncio.create_task(self._row(reading, row, composer.watch)) for row in rows]
         try:
             found = await asyncio.gather(*tasks)
@@ -124,7 +123,7 @@ class InferHandler(TailHandler):
         def compose() -> Reply:
             return composer.compose_rows(networks[0], sources, join([run.outputs for run in runs]))
 
-        return await decoder.aside(self.account, self.remaining_s(), compose, charges=True)
+        return await decoder.aside(self.account, self.way.remaining_s(), compose, charges=True)
 
     async def _row(
         self, reading: Reading, row: memoryview, watch: Stopwatch
@@ -134,31 +133,31 @@ class InferHandler(TailHandler):
         source = None
         if reading.request.inputs[0].datatype == "UINT8":
             source = reading.picture_size
-            decoding = self.decoded(
-                decoder.read(partial(self._charged, reading.pixels, row), self.account, self.remaining_s),
+            decoding = self.way.decoded(
+                decoder.read(partial(self._charged, reading.pixels, row), self.account, self.way.remaining_s),
                 watch,
             )
         elif holds_frame(row):
             decoding = self._frame(reading, row, watch)
         else:
-            self._progress.entry.note_unnumbered(INPUT, IMAGE)
-            decoding = self.decoded(
-                decoder.picture(lambda: row, self.account, self.remaining_s, reading.network), watch
+            self.way.entry.note_unnumbered(INPUT, IMAGE)
+            decoding = self.way.decoded(
+                decoder.picture(lambda: row, self.account, self.way.remaining_s, reading.network), watch
             )
         network, work = await decoding
-        self.note_payload(work)
-        return network, work.source or source, await self.run_tail(network, work, watch)
+        self.way.note_payload(work)
+        return network, work.source or source, await self.way.run_tail(network, work, watch)
 
     async def _frame(self, reading: Reading, row: memoryview, watch: Stopwatch) -> tuple[LoadedNetwork, Work]:
         decoder = self.service.decoder
         read = partial(self._charged, reading.frame, row)
         try:
-            return await self.decoded(decoder.read(read, self.account, self.remaining_s), watch)
+            return await self.way.decoded(decoder.read(read, self.account, self.way.remaining_s), watch)
         except ProfileMissingError as error:
-            if not await self.bring_profile(error.name, deadline_of(row)):
+            if not await self.way.bring_profile(error.name, deadline_of(row)):
                 raise
         again = partial(read, again=True)
-        return await self.decoded(decoder.read(again, self.account, self.remaining_s), watch)
+        return await self.way.decoded(decoder.read(again, self.account, self.way.remaining_s), watch)
 
     def send(self, reply: Reply) -> None:
         if reply.json_bytes is None:
@@ -168,13 +167,9 @@ class InferHandler(TailHandler):
         self.set_header(HEADER, str(reply.json_bytes))
         self.finish(reply.body)
 
-    def remaining_s(self, deadline_ms: int = 0) -> float:
-        """Seconds left for a row with this deadline; the request's own holds too."""
-        return super().remaining_s(min((each for each in (deadline_ms, self._timeout_ms) if each), default=0))
-
     def _accepted(self, request: Request, watch: Stopwatch) -> tuple[LoadedNetwork, Composer]:
         """The network that is asked, and what composes its answer. Raises RequestError for what cannot be given, before it is computed."""
-        self._timeout_ms = request.timeout_ms
+        self.way.timeout_ms = request.timeout_ms
         network = self._network()
         require_room(request, network)
         return network, Composer(self.service.metrics.step_cpu, self.account, watch, request)

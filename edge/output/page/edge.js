@@ -199,7 +199,9 @@
     text(parts.why, WHY[plan.why] || plan.why);
     const names = plan.cameras.length > 6 ? `${plan.cameras.length} cameras` : plan.cameras.join(", ");
     const goal = plan.objective ? `. Wanted: ${GOAL[plan.objective]}, agreement from ${number(plan.min_agreement)}${plan.max_latency_ms ? `, at most ${ms(plan.max_latency_ms)}` : ""}` : "";
-    text(parts.whose, `For ${names}${goal}${plan.since_s === undefined ? "" : `. In force for ${Math.round(plan.since_s)} s`}`);
+    const carried = plan.overhead_bytes === undefined ? "" : `. Frames go ${plan.session ? "over a session" : "as requests"}, with ${bytes(plan.overhead_bytes)} around each payload`;
+    const budget = plan.budget ? `. Of the hour's ${bytes(plan.budget.bytes_per_hour)}, ${bytes(plan.budget.left_bytes)} may still travel` : "";
+    text(parts.whose, `For ${names}${goal}${plan.since_s === undefined ? "" : `. In force for ${Math.round(plan.since_s)} s`}${carried}${budget}`);
     const planned = Boolean(plan.now);
     parts.best.hidden = !planned;
     parts.options.closest(".wide").hidden = !planned;

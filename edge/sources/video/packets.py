@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
+
+from shared.codecs.video.passing import Own
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
+
+    from edge.sources.video.decoder.decoding import Decoded
+
+_KINDS = {"h264": "h264", "hevc": "h265"}
+"""What may travel as it is: FFmpeg's names, and our codecs'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +65,23 @@ def encoded(packet: Packet[VideoStream], stream: VideoStream, start_s: float) ->
         packet.is_keyframe,
         Parameters(context.name, context.extradata or b"", context.width, context.height),
     )
+
+
+class OwnPackets:
+    """Which packet of one opened stream a picture is, where it is exactly one. Nothing is copied until somebody wants to send it."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._context = stream.codec_context
+        self._kind = _KINDS.get(self._context.name)
+        self._number = 0
+
+    def told(self, packet: Packet[VideoStream], decoded: list[Decoded]) -> list[Decoded]:
+        """What came of a packet, with the packet if that is one whole picture, which was not held back to be shown later."""
+        self._number += 1
+        if self._kind is None or len(decoded) != 1 or packet.pts is None:
+            return decoded
+        (one,) = decoded
+        if one.frame.pts != packet.pts or one.damaged or one.frame.interlaced_frame:
+            return decoded
+        extradata = self._context.extradata or b""
+        return [replace(one, own=Own(self._kind, self, self._number, partial(bytes, packet), extradata))]

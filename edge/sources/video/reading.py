@@ -12,7 +12,7 @@ from edge.sources.base import Shot
 from edge.sources.video.decoder.decoding import Decoding
 from edge.sources.video.failures import reason
 from edge.sources.video.opening import open_container, pick_stream
-from edge.sources.video.packets import encoded
+from edge.sources.video.packets import OwnPackets, encoded
 from edge.sources.video.shown.rendering import Rendering
 from shared.errors import SourceError
 
@@ -63,6 +63,7 @@ class Reading:
         self._tick_s = float(tick)
         self._decoding = Decoding(self.stream, threads, name, on_undecodable, joined=live)
         self._rendering = Rendering(tick, name)
+        self._own = OwnPackets(self.stream)
         self._packets: Iterator[Packet[VideoStream]] | None = None
         self._ready: deque[Decoded] = deque()
         self._over = False
@@ -126,7 +127,8 @@ class Reading:
         """Decode a packet, or what is left where there is none; the frames go to `_ready`."""
         if packet is not None and self._tap is not None:
             self._tap(encoded(packet, self.stream, self._start_s))
-        for decoded in self._decoding.decode(packet):
+        found = self._decoding.decode(packet)
+        for decoded in self._own.told(packet, found) if packet else found:
             self._ready.extend(self._rendering.whole(decoded))
         if packet is None:
             self._ready.extend(self._rendering.rest())
@@ -136,4 +138,6 @@ class Reading:
     def _shot(self, decoded: Decoded) -> Shot:
         pts = decoded.pts
         at = None if pts is None else round(pts * self._tick_s - self._start_s, 6)
-        return Shot(self._rendering.picture(decoded), decoded.number, at, damaged=decoded.damaged)
+        picture, changed = self._rendering.picture(decoded)
+        own = None if changed else decoded.own
+        return Shot(picture, decoded.number, at, damaged=decoded.damaged, own=own)

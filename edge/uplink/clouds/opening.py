@@ -35,6 +35,7 @@ def make_line(
             tls=tls if url.startswith("https:") else None,
             proxy=settings.proxy,
             one_of_several=several,
+            session=settings.session,
         )
         for url in urls
     ]

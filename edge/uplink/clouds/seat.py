@@ -12,11 +12,12 @@ from shared.errors import MismatchError, UplinkError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from edge.uplink.asking.question import Question
     from edge.uplink.clouds.choosing.load import Load
     from edge.uplink.clouds.choosing.ramp import Ramp
     from edge.uplink.clouds.member import Member
-    from edge.uplink.question import Question
     from edge.uplink.reply import Reply
+    from edge.uplink.session.stream import Ticket
     from edge.uplink.uplink import Uplink
     from shared.codecs.calibrated.profile import Profile
 
@@ -94,7 +95,13 @@ class Seat:
         self.member.on_change()
 
     async def ask(
-        self, frame: bytes, profile: Profile | None, question: Question, *, trial: bool = False
+        self,
+        frame: bytes,
+        profile: Profile | None,
+        question: Question,
+        ticket: Ticket | None = None,
+        *,
+        trial: bool = False,
     ) -> Reply:
         """Send a frame, and learn from what becomes of it. Raises UplinkError.
 
@@ -103,7 +110,7 @@ class Seat:
         member, load = self.member, self.member.load
         number, reply = load.sent(), None
         try:
-            reply = await self.uplink.ask(frame, profile, question)
+            reply = await self.uplink.ask(frame, profile, question, ticket)
         except UplinkError as error:
             load.gave_up(number, late=error.reason == "late")
             if error.reason == "busy":

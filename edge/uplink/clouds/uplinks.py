@@ -6,20 +6,22 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
+from edge.uplink.asking.asking import Asking
 from edge.uplink.clouds.choosing.choice import choose
+from edge.uplink.clouds.choosing.doors import Doors
 from edge.uplink.clouds.seat import Seat
-from edge.uplink.uplink import Asking
 from shared.errors import MismatchError, UplinkError
 from shared.wire.frame import codec_of, heading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge.uplink.asking.question import Question
     from edge.uplink.clouds.clouds import Clouds
     from edge.uplink.clouds.joint_circuit import JointCircuit
     from edge.uplink.clouds.typical import Typical
-    from edge.uplink.question import Question
     from edge.uplink.reply import Reply
+    from edge.uplink.session.stream import Part, Ticket
     from edge.uplink.uplink import Uplink
     from shared.codecs.base import Codec
     from shared.codecs.calibrated.profile import Profile
@@ -49,6 +51,17 @@ class Uplinks:
     def circuit(self) -> JointCircuit:
         """That of all clouds together."""
         return self._clouds.circuit
+
+    @property
+    def has_session(self) -> bool:
+        """Whether frames go over a session to one of them now, so that one may need the one before it."""
+        return any(seat.uplink.has_session for seat in self._seats if seat.is_open_to_frames)
+
+    @property
+    def frame_overhead_bytes(self) -> float:
+        """What a frame costs on the wire beside its payload, its answer included: where it costs the most."""
+        there = [seat for seat in self._seats if seat.is_open_to_frames] or self._seats
+        return max(seat.uplink.frame_overhead_bytes for seat in there)
 
     @property
     def link(self) -> Typical:
@@ -99,11 +112,14 @@ class Uplinks:
         here = [seat for seat in self._seats if seat.is_open_to_frames] or self._seats
         return any(seat.uplink.can_answer(split_point, codec) for seat in here)
 
-    def asking(self, wanted: Wanted, task: Task, deadline_s: float) -> Asking:
+    def asking(self, wanted: Wanted, task: Task, deadline_s: float, camera: str = "") -> Asking:
         """The way to the clouds for frames whose answers are to be these, read by `task`, within `deadline_s`."""
-        return Asking(self, self._seats[0].uplink.question(wanted, task, deadline_s))
+        question = self._seats[0].uplink.question(wanted, task, deadline_s, camera)
+        return Asking(self, question, Doors({seat: seat.uplink.room(question) for seat in self._seats}))
 
-    async def ask(self, frame: bytes, profile: Profile | None, question: Question) -> Reply:
+    async def ask(
+        self, frame: bytes, profile: Profile | None, question: Question, ticket: Ticket | None = None
+    ) -> Reply:
         """Send one frame to one of the clouds, and once more to another if it is not answered; at most for the deadline.
 
         The first may have answered it all the same: an answer depends on the frame alone, so that does no harm. Raises UplinkError.
@@ -111,21 +127,23 @@ class Uplinks:
         clouds, start = self._clouds, self._clouds.clock()
         able = self._able(frame, profile)
         seats = [seat for seat in able if seat.is_open_to_frames]
+        part = ticket.part if ticket else None
+        may_go_alone = part is None or part.is_keyframe
         if not seats:
             return await self._try(able, frame, profile, question)
         clouds.budget.frame()
         for seat in able:
-            if seat.wants_trial:
+            if seat.wants_trial and may_go_alone:
                 seat.try_it(frame, profile, question)
-        first = choose(seats)
+        first = self._for_stream(seats, part, question) if part else choose(seats)
         patience_s = question.deadline_s * (FIRST_SHARE if len(seats) > 1 else 1.0)
         outcome = "failed"
         try:
-            reply = await first.ask(frame, profile, question.within(patience_s))
+            reply = await first.ask(frame, profile, question.within(patience_s), ticket)
         except UplinkError:
             left_s = question.deadline_s - (clouds.clock() - start)
             seats = [seat for seat in able if seat.is_open_to_frames and seat is not first]
-            if not seats or left_s < _LEAST_S or not clouds.budget.take():
+            if not (may_go_alone and seats) or left_s < _LEAST_S or not clouds.budget.take():
                 raise
             outcome = "resent"
         else:
@@ -135,6 +153,21 @@ class Uplinks:
         finally:
             first.member.metrics.frames[outcome].inc()
         return await self._once_more(choose(seats), frame, profile, question.within(left_s))
+
+    def _for_stream(self, seats: Sequence[Seat], part: Part, question: Question) -> Seat:
+        """The cloud that has the stream's state. A frame that needs none of it may find the stream another."""
+        home = part.stream.home
+        if not part.stream.needs_order:
+            return choose(seats)
+        for seat in seats:
+            if seat is home and not (part.is_keyframe and seat.is_paused):
+                return seat
+        if not part.is_keyframe:
+            part.forget("lost")
+            raise UplinkError("state", "the cloud that has the frame before it is not asked now")
+        seat = choose(seats)
+        part.stream.move(seat, seat.uplink.room(question).place)
+        return seat
 
     def follow_tail_times(self, take: Callable[..., bool]) -> None:
         """As an uplink's; `take` is given the cloud's name as well, as `cloud`."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_BOXES = 300
 """Boxes of one answer, at most; `more` says how many were left out."""
-_MAX_MORE = 1 << 24
+MAX_MORE = 1 << 24
 _PLACES = 2
 """Decimal places of a corner: hundredths of a pixel."""
 _NOTHING_SEEN = "nothing"
@@ -145,7 +145,7 @@ def parse_boxes(
     width, height = found_size
     if min(width, height) < 1 or width * height > MAX_PICTURE_PIXELS or size not in (None, (width, height)):
         raise ValueError(f"a size of {width}x{height}")
-    if type(more) is not int or not 0 <= more <= _MAX_MORE:
+    if type(more) is not int or not 0 <= more <= MAX_MORE:
         raise ValueError("the number of boxes left out is a whole number, 0 or more")
     boxes = tuple(_parse_box(each, name_of, (width, height)) for each in given)
     if any(first.score < second.score for first, second in pairwise(boxes)):

@@ -14,6 +14,7 @@ from shared.tasks.detection.boxes import Boxes, boxes_of, parse_boxes
 from shared.tasks.detection.candidates import Candidates, selected
 from shared.tasks.detection.comparing import FLOOR, dense_divergence, matches, selected_divergence
 from shared.tasks.detection.forms.registry import make_form
+from shared.tasks.detection.packed import packed_boxes, unpacked_boxes
 from shared.tasks.detection.reading.dense import Dense
 from shared.tasks.detection.reading.form import Setting
 from shared.tasks.options import Options
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from shared.tasks.base import Answer
     from shared.tasks.detection.reading.form import Form
     from shared.tasks.spec import TaskSpec, Wanted
+    from shared.wire.frame import Bytes
 
 DEFAULT_THRESHOLD = 0.4
 """Score above which a box counts, where neither the bundle nor the user says another."""
@@ -65,6 +67,12 @@ class Detect(Task):
 
     def parse(self, fields: Mapping[str, Any]) -> Boxes:
         return parse_boxes(fields, self._name, self._size)
+
+    def pack(self, answer: Answer) -> bytes | None:
+        return packed_boxes(answer, self._size) if isinstance(answer, Boxes) else None
+
+    def unpack(self, body: Bytes) -> Boxes:
+        return unpacked_boxes(body, self._name, self._size)
 
     def agreement(self, expected: Tensors, found: Tensors) -> Agreement:
         """Boxes of both that are the same (shared/tasks/detection/comparing.py), and how many each has."""
@@ -132,6 +140,14 @@ class AnyBoxes(Detect):
 
     def parse(self, fields: Mapping[str, Any]) -> Boxes:
         return parse_boxes(fields, None, None)
+
+    def pack(self, answer: Answer) -> None:
+        """None: it is told only in which size it is."""
+        del answer
+
+    def unpack(self, body: Bytes) -> Boxes:
+        """Raises ValueError: neither names nor the input's size travel."""
+        raise ValueError(f"{len(body)} bytes of boxes, whose names and places only its network tells")
 
 
 def make_detect(model: Model, wanted: Wanted) -> Detect:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shared.network.recipe import Recipe
     from shared.tasks.base import Answer
     from shared.tasks.spec import Wanted
+    from shared.wire.frame import Bytes
 
 GROUP = "splitdnn.tasks"
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -141,6 +142,23 @@ class PluginTask(Task):
     def parse(self, fields: Mapping[str, Any]) -> PluginAnswer:
         try:
             return _checked(self.name, self._inner.parse(fields))
+        except _ERRORS as error:
+            raise ValueError(describe(error)) from error
+
+    def pack(self, answer: Answer) -> bytes | None:
+        """Raises ContentError for what is neither bytes nor None, or too long."""
+        assert isinstance(answer, PluginAnswer)
+        try:
+            body = self._inner.pack(answer.inner)
+            if body is not None and (type(body) is not bytes or len(body) > _MAX_FIELDS_BYTES):
+                raise ValueError(f"an answer's binary form is at most {_MAX_FIELDS_BYTES} bytes")
+        except _ERRORS as error:
+            raise _content_error(self.name, error) from error
+        return body
+
+    def unpack(self, body: Bytes) -> PluginAnswer:
+        try:
+            return _checked(self.name, self._inner.unpack(body))
         except _ERRORS as error:
             raise ValueError(describe(error)) from error
 

@@ -96,11 +96,7 @@ class ClassMap:
 
 def class_map(classes: NDArray[np.integer], labels: Sequence[str], size: tuple[int, int]) -> ClassMap:
     """The answer that holds classes (h, w), for an input of `size` (width, height)."""
-    counts = np.bincount(classes.ravel())
-    present = [int(number) for number in np.argsort(-counts, kind="stable") if counts[number]]
-    shares = tuple(
-        Share(number, labels[number], round(float(counts[number]) / classes.size, 6)) for number in present
-    )
+    shares = shares_of(np.bincount(classes.ravel()), labels)
     thinned, found = 1, classes
     while (starts := _starts(found)).size > MAX_RUNS:
         thinned *= 2
@@ -114,6 +110,13 @@ def class_map(classes: NDArray[np.integer], labels: Sequence[str], size: tuple[i
         shares,
         thinned,
     )
+
+
+def shares_of(counts: NDArray[np.integer], labels: Sequence[str]) -> tuple[Share, ...]:
+    """The share of each class that has pixels: `counts` (K,). The largest first, of equal ones in class order."""
+    present = [int(number) for number in np.argsort(-counts, kind="stable") if counts[number]]
+    total = float(counts.sum())
+    return tuple(Share(number, labels[number], round(float(counts[number]) / total, 6)) for number in present)
 
 
 def parse_map(

@@ -12,6 +12,7 @@ from shared.tasks.agreement import one_each
 from shared.tasks.base import Task
 from shared.tasks.options import Options
 from shared.tasks.segmentation.class_map import ClassMap, class_map, parse_map
+from shared.tasks.segmentation.packed import packed_map, unpacked_map
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from shared.tasks.agreement import Agreement
     from shared.tasks.base import Answer
     from shared.tasks.spec import Activation, TaskSpec, Wanted
+    from shared.wire.frame import Bytes
 
 SHAPES = (
     "(K, h, w) a value for each of K classes, (1, h, w) of one class or not, or (h, w) the classes' numbers"
@@ -96,6 +98,12 @@ class Segment(Task):
     def parse(self, fields: Mapping[str, Any]) -> ClassMap:
         return parse_map(fields, self._labels, self._size)
 
+    def pack(self, answer: Answer) -> bytes | None:
+        return packed_map(answer, self._labels, self._size) if isinstance(answer, ClassMap) else None
+
+    def unpack(self, body: Bytes) -> ClassMap:
+        return unpacked_map(body, self._labels, self._size)
+
     def agreement(self, expected: Tensors, found: Tensors) -> Agreement:
         """The share of pixels with the same class."""
         first, second = (self._all_classes(outputs) for outputs in (expected, found))
@@ -164,6 +172,14 @@ class AnyMap(Segment):
 
     def parse(self, fields: Mapping[str, Any]) -> ClassMap:
         return parse_map(fields, None, None)
+
+    def pack(self, answer: Answer) -> None:
+        """None: it does not say what it covers of which input."""
+        del answer
+
+    def unpack(self, body: Bytes) -> ClassMap:
+        """Raises ValueError: neither names nor the input's size travel."""
+        raise ValueError(f"{len(body)} bytes of a map, whose names and place only its network tells")
 
 
 def make_segment(model: Model, wanted: Wanted) -> Segment:

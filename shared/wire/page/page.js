@@ -6,14 +6,14 @@ const page = (() => {
   // --- the stream ---
   // show(state) gets every state; tell(connected, why) is called whenever that changes.
   function follow(url, show, tell) {
-    let source = null, connected = null, pause = 500, again = 0;
+    let source = null, connected = null, said = "", pause = 500, again = 0, crowded = false;
     const say = (now, why) => {
-      if (now === connected) return;
-      connected = now;
+      if (now === connected && why === said) return;
+      [connected, said] = [now, why];
       document.documentElement.classList.toggle("lost", !now);
       tell(now, why);
     };
-    const news = () => { heard = performance.now(); pause = 500; say(true, ""); };
+    const news = () => { crowded = false; heard = performance.now(); pause = 500; say(true, ""); };
     const stop = () => { clearTimeout(again); if (source) source.close(); source = null; };
     const start = () => {
       stop();
@@ -28,8 +28,10 @@ const page = (() => {
     // Not the browser's own way to connect again: it gives up at the first answer that is an error.
     async function retry() {
       stop();
+      const head = (address) => fetch(address, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(4000) });
       try {
-        const answer = await fetch(location.pathname, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(4000) });
+        crowded = (await head(url)).status === 503;
+        const answer = await head(location.pathname);
         if (answer.status === 401 || answer.status === 403) { location.reload(); return; }
       } catch { /* nobody is there */ }
       clearTimeout(again);
@@ -38,7 +40,7 @@ const page = (() => {
     }
     setInterval(() => {
       if (document.hidden || performance.now() - heard < LOST_MS) return;
-      say(false, "no word for 2 s; trying again");
+      say(false, crowded ? "as many pages are open as may be; trying again" : "no word for 2 s; trying again");
       if (source && performance.now() - heard > 3 * LOST_MS) { heard = performance.now(); retry(); }
     }, 200);
     document.addEventListener("visibilitychange", () => {

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import ssl
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tornado.httpserver import HTTPServer
@@ -77,6 +78,7 @@ class BoundedServer(HTTPServer):
         self._each_second = each_second
         self._fields = "".join(f"{name}: {value}\r\n" for name, value in (fields or {}).items()).encode()
         self._sweeping: object | None = None
+        self._upgraded: set[WatchedStream | WatchedTlsStream] = set()
 
     def renew(self, context: ssl.SSLContext) -> None:
         """Use another context from the next connection on; those that are open keep theirs. From any thread."""
@@ -108,6 +110,8 @@ class BoundedServer(HTTPServer):
         if self._sweeping is not None:
             IOLoop.current().remove_timeout(self._sweeping)
             self._sweeping = None
+        for stream in list(self._upgraded):
+            stream.close()
         await super().close_all_connections()
 
     def _listen(self, listening: socket.socket) -> Callable[[], None]:
@@ -192,9 +196,18 @@ class BoundedServer(HTTPServer):
         self.handle_stream(stream, address)
 
     def on_close(self, server_conn: Any) -> None:
-        """Tornado has ended with a connection."""
+        """Tornado has ended with a connection, or a request has taken it over: then it counts until it is closed."""
         super().on_close(server_conn)
-        self.crowd.remove(server_conn.stream)
+        stream = server_conn.stream
+        if stream.upgraded and not stream.closed():
+            self._upgraded.add(stream)
+            stream.set_close_callback(partial(self._end_of, stream))
+        else:
+            self.crowd.remove(stream)
+
+    def _end_of(self, stream: WatchedStream | WatchedTlsStream) -> None:
+        self._upgraded.discard(stream)
+        self.crowd.remove(stream)
 
     def _sweep(self) -> None:
         self.crowd.sweep()

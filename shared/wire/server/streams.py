@@ -48,6 +48,8 @@ class _Watched:
     """Bytes of answers that the system has taken; grows while the client reads."""
     half_closed = False
     """Whether the client has closed its sending side, with a request complete."""
+    upgraded = False
+    """Whether it speaks no HTTP any more, but what a request has asked for (WebSocket): the end of what the client sends is its end."""
 
     idle_since_s: float | None = None
     """Since when it waits for a request's header, by `time.monotonic`; None while it is busy with a request."""
@@ -172,7 +174,7 @@ class _Watched:
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
         """Bytes read; 0 at the end of what the client sends, which is not the connection's end while a request is being answered."""
         count: int | None = super().read_from_fd(buf)  # type: ignore[misc]
-        if count != 0 or self.reading() or self._waits:
+        if count != 0 or self.reading() or self._waits or self.upgraded:
             return count
         if self.half_closed:
             return None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shared.wire.frame import Bytes, Frame
 
 SUBPROTOCOL = "splitdnn.session.1"
-"""Of the WebSocket, whose path is `/session`."""
+"""The subprotocol of the WebSocket, whose path is `/session`."""
 SESSION_BYTES = 16
 NUMBERS = 1 << 16
 """Frames are numbered by their sender, from 0 and modulo this, as long as the session lasts: over broken connections too."""
@@ -22,7 +22,7 @@ class Hello:
     """The edge's first message of every connection."""
 
     fingerprint: bytes
-    """Of the network of the frames that follow, as in a Frame's header."""
+    """That of the network of the frames that follow, as in a Frame's header."""
     question: str
     """What is asked about every frame: the query of `POST /model`, such as `top=5`; may be empty."""
     deadline_ms: int
@@ -74,7 +74,7 @@ class Welcome:
     resumed: bool = False
     """Whether the session that the edge named goes on. If not, this is a new one."""
     received: tuple[int, ...] = ()
-    """Of `Hello.unanswered`, those that have come: their answers follow. The others are lost, and may be sent once more."""
+    """Those of `Hello.unanswered` that have come: their answers follow. The others are lost, and may be sent once more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ REPEATED = bool(_ASKED_FOR)
 SEED = _ASKED_FOR or os.environ.get("FUZZ_CHOSEN_SEED") or str(random.SystemRandom().randrange(10**9))
 os.environ["FUZZ_CHOSEN_SEED"] = SEED  # for pytest's other processes
 _PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
-_QUIET_S = 65.0
+_QUIET_S = 75.0
 """What all campaigns together take on an idle core."""
 _MOST_S = 80.0
 """What all processes together may take, from the first input to the last."""

@@ -23,7 +23,9 @@ FINISHED_HERE = {
     "unauthorized": "finished here: the cloud refused the token",
     "damaged": "finished here: the cloud's answer was damaged",
     "profile": "finished here: the cloud lacked the profile",
+    "state": "finished here: the frame before it was lost",
     "encode": "finished here: the frame could not be encoded",
+    "budget": "finished here: the hour's data budget was spent",
     "explore": "finished here: sent only to measure the link",
 }
 """By reason, one of edge/metrics.py's FALLBACKS."""

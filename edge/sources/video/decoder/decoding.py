@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+    from shared.codecs.video.passing import Own
+
 _log = logging.getLogger(__name__)
 
 
@@ -41,6 +43,8 @@ class Decoded:
     """How many times as wide as high its pixels are; None if nothing says so."""
     damaged: bool
     """Whether a part of it may be made up."""
+    own: Own | None = None
+    """The packet that it is, and that is nothing else."""
 
 
 class Decoding:

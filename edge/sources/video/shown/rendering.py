@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge.sources.video.shown.bare import Bare
 from edge.sources.video.shown.colour import ToBgr
-from edge.sources.video.shown.geometry import Orientations, shown_size
+from edge.sources.video.shown.geometry import AS_STORED, Orientations, shown_size
 from edge.sources.video.shown.interlace import Deinterlacer
 
 if TYPE_CHECKING:
@@ -32,8 +32,10 @@ class Rendering:
         """The frames that still wait, at the end."""
         return self._deinterlacer.rest()
 
-    def picture(self, decoded: Decoded) -> Picture:
-        """(H, W, 3) uint8 BGR, C-contiguous."""
+    def picture(self, decoded: Decoded) -> tuple[Picture, bool]:
+        """(H, W, 3) uint8 BGR, C-contiguous; and whether it is turned or scaled."""
         frame = decoded.frame
         size = shown_size(frame.width, frame.height, decoded.aspect)
-        return self._orientations.of(frame).upright(self._to_bgr(frame, size))
+        orientation = self._orientations.of(frame)
+        changed = orientation != AS_STORED or size != (frame.width, frame.height)
+        return orientation.upright(self._to_bgr(frame, size)), changed

@@ -50,18 +50,19 @@ def test_a_cell_is_a_link_with_its_delay_shared_by_both_directions():
 def test_tables_and_heat_maps_hold_every_cell(tmp_path):
     options = SimpleNamespace(
         objective="latency", min_agreement=0.95, mbit=(2.0,), round_trips=(20.0,), slowdowns=(1.0, 4.0),
-        loads=(0.0, 0.6),
+        loads=(0.0, 0.6), cell_s=30.0,
     )  # fmt: skip
     cells = [outcome(slowdown=slow, load=load) for slow in options.slowdowns for load in options.loads]
     cells[-1].chosen = "output"
     found = findings(cells, options, OPTIONS, "torch")
-    summary, each, choices = found.tables
+    summary, each, losing, choices = found.tables
     assert summary.rows[0]["cells"] == 4
     assert summary.rows[0]["within 5 % of the best"] == "75 %"
     assert summary.rows[0]["cells with gain of 1.3 or more"] == 3
     assert summary.rows[0]["cells above 1.05 x of that"] == 1
     assert summary.rows[0]["median error of the prediction"] == "10.0 %"
     assert [row["chosen"] for row in each.rows] == ["layer3 int8"] * 3 + ["output"]
+    assert [(row["edge slowed"], row["cloud load"]) for row in losing.rows] == [(4.0, 0.6)]
     assert len(choices.rows) == 2
     files = write(tmp_path, "link-latency", found, "here")
     assert {path.suffix for path in files} == {".md", ".csv", ".png"}

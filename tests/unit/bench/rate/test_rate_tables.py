@@ -45,12 +45,6 @@ def test_bits_are_compared_with_what_was_promised_where_anything_was():
     assert rows[1]["calibrated on"] == ""
 
 
-def test_a_clip_has_no_classes_and_no_intervals():
-    [row] = rows_of([measured(CALIBRATED, 100, [0, 1, 2, 3], labels=None)], "2 photographs")
-    assert row["agreement %"] == 75
-    assert "top-1 change" not in row
-
-
 def line(split_point, family, *points, preset=None):
     found = []
     for size, hits in points:

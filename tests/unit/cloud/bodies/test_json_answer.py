@@ -10,8 +10,8 @@ import pytest
 from kits.naming import naming
 
 from cloud.access.refusals import AnswerError
-from cloud.bodies import json_answer as module
-from cloud.bodies.json_answer import json_answer, require_answerable
+from cloud.bodies.json import answer as module
+from cloud.bodies.json.answer import json_answer, require_answerable
 from shared.limits import MAX_JSON_ANSWER_BYTES, MAX_REPLY_BYTES
 
 SHAPES = [

@@ -13,7 +13,7 @@ from kits.codecs import forge
 from kits.work import MAX_TENSORS, SMALL, check_work
 
 from cloud.bodies.frames import read_frame, read_json
-from cloud.bodies.json_body import Shapes, parse_object
+from cloud.bodies.json.body import Shapes, parse_object
 from shared.errors import BodyError, ContentError, LimitError, RequestError, ShapeError, SplitPointError
 from shared.limits import MAX_ELEMENTS
 
@@ -197,7 +197,7 @@ def test_any_json_is_work_or_refused(shapes: Shapes, value: Any) -> None:
 def test_a_body_that_would_parse_into_far_more_than_tensors_is_refused_before_it_is_parsed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("cloud.bodies.json_body.json.loads", lambda _text: pytest.fail("it was parsed"))
+    monkeypatch.setattr("cloud.bodies.json.body.json.loads", lambda _text: pytest.fail("it was parsed"))
     for flood in (b"[]," * 2_000_000, b"{}," * 300_000, b'"a",' * 300_000, b"1," * (MAX_ELEMENTS + 2)):
         with pytest.raises(LimitError, match="a JSON body with"):
             parse_object(b'{"data": [' + flood + b"0]}", {})

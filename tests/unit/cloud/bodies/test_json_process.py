@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from kits.json_bodies import GOOD, MAX_TENSORS, SHAPES, WAIT_S, body_of, is_good, pid, read, run
 
-from cloud.bodies.json_body import read_tensors
+from cloud.bodies.json.body import read_tensors
 from shared.errors import RequestError
 
 if TYPE_CHECKING:
-    from cloud.bodies.json_process import JsonProcess
+    from cloud.bodies.json.process import JsonProcess
 
 SEVERAL = [np.ones((2, *shape)).tolist() for shape in SHAPES["several"]]
 BODIES = {

@@ -31,12 +31,12 @@ from kits.json_bodies import (
     run,
 )
 
-from cloud.bodies.json_process import JsonProcess
-from cloud.bodies.json_worker import ask
+from cloud.bodies.json.process import JsonProcess
+from cloud.bodies.json.worker import ask
 from shared.errors import DeadlineError, UnavailableError
 
 if TYPE_CHECKING:
-    from cloud.bodies.json_body import Tensors
+    from cloud.bodies.json.body import Tensors
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -180,8 +180,8 @@ def test_the_end_refuses_the_body_that_is_read_and_those_that_wait(
 
 _PARENT = """
 import asyncio, os, signal
-from cloud.bodies.json_process import JsonProcess
-from cloud.bodies.json_worker import ask
+from cloud.bodies.json.process import JsonProcess
+from cloud.bodies.json.worker import ask
 async def main():
     await JsonProcess().read([b'{"data": [[1, 2]]}'], {"tiny": ((2,),)}, "tiny", 4, 60)
     print("read", flush=True)
@@ -201,7 +201,7 @@ def test_it_does_not_outlive_a_parent_that_was_killed() -> None:
 
 def test_a_worker_that_hangs_ends_by_itself_if_the_cloud_has_gone() -> None:
     hanging = program(
-        "import threading\nimport cloud.bodies.json_worker as worker\nworker._GRACE_S = 0.01\n"
+        "import threading\nimport cloud.bodies.json.worker as worker\nworker._GRACE_S = 0.01\n"
         "worker.FORMS['tensors'] = lambda *_: threading.Event().wait(3600)\nworker.main()"
     )
     with subprocess.Popen(

@@ -146,7 +146,7 @@ def test_an_answer_as_json_that_would_be_too_long_is_refused_before_a_tail_is_ru
     crossing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tensors, _ = crossing("flatten", 3)
-    monkeypatch.setattr("cloud.bodies.json_answer.MAX_JSON_ANSWER_BYTES", 30_000)
+    monkeypatch.setattr("cloud.bodies.json.answer.MAX_JSON_ANSWER_BYTES", 30_000)
     with Server() as server:
         one = {"data": tensors[:1].tolist(), "split_point": "flatten"}
         assert server.post(one).status == 200

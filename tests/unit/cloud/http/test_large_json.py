@@ -13,7 +13,7 @@ import numpy as np
 from kits.cloud import FRAME, JSON, WAIT_S, Server, request, until
 from kits.json_bodies import DIE, HANG, GatedReader, exists, first_time
 
-from cloud.bodies.json_process import JsonProcess
+from cloud.bodies.json.process import JsonProcess
 from cloud.http.body import BodyHandler
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_a_large_body_is_refused_in_the_same_words(server: Server, monkeypatch: 
 async def _in_this_process(
     pieces: list[bytes], shapes: dict, default: str, max_tensors: int, _timeout_s: float, form: str
 ) -> Any:
-    from cloud.bodies.json_body import read_tensors
+    from cloud.bodies.json.body import read_tensors
 
     return await asyncio.to_thread(read_tensors, b"".join(pieces), shapes, default, max_tensors)
 

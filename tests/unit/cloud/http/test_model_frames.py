@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from kits.cloud import FRAME, JSON, Gate, Server, request, until, waiting
-from kits.codecs import PICTURE_CODECS, TENSOR_CODECS, name_of, picture, with_right_crc
+from kits.codecs import PICTURE_CODECS, TENSOR_CODECS, VIDEO_CODECS, name_of, picture, with_right_crc
 
 from shared.codecs import decode_frame
 from shared.network.recipes.resize import fit_picture
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shared.network.model import Model
 
 
-@pytest.mark.parametrize("codec", [*TENSOR_CODECS, *PICTURE_CODECS], ids=name_of)
+@pytest.mark.parametrize("codec", [*TENSOR_CODECS, *PICTURE_CODECS, *VIDEO_CODECS], ids=name_of)
 def test_a_frame_of_every_codec_is_answered(
     server: Server, model: Model, network: Network, pack: Any, codec: Codec
 ) -> None:
@@ -51,7 +51,7 @@ def test_a_frame_of_every_codec_is_answered(
     assert server.metric("payload_bytes_count", codec=codec.name) == before + 1
 
 
-@pytest.mark.parametrize("codec", ["raw", "png", "jpeg", "webp"])
+@pytest.mark.parametrize("codec", ["raw", "png", "jpeg", "webp", "h264"])
 def test_a_picture_of_the_cameras_size_is_answered_as_the_resized_one(
     server: Server, model: Model, pack: Any, codec: str
 ) -> None:

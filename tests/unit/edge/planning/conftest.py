@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from kits.choices import Choosing, chain_of, no_survey
 
-from edge.planning import choices, known_options
+from edge.planning import choices
+from edge.planning.making import known_options
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kits.numpy_network import NumpyEngine, write_bundle
 
-from edge.planning.aside import set_aside
+from edge.planning.making.aside import set_aside
 from shared.errors import EngineError
 
 

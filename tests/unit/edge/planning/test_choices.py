@@ -9,7 +9,7 @@ from kits.edge import settings_of
 from kits.tiny import SIDE, tiny_model
 
 from edge.frames.stillness import ruler_factory
-from edge.planning.choices import PICTURE_CODECS, make_plans
+from edge.planning.choices import make_plans, picture_codecs
 from shared.errors import SettingsError
 
 # --- which codecs at which points ---------------------------------------------------------------------------------
@@ -33,7 +33,7 @@ def test_and_only_there(make, surveys, pinned):
 def test_everything_is_pictures_the_ends_of_stages_and_nothing_at_all(make, codec):
     found = make("auto", codec)
     assert list(found) == ["input", *STAGES, "output"]
-    assert found["input"] == list(PICTURE_CODECS)
+    assert found["input"] == picture_codecs()
     assert found["relu"] == [INT8], "halves of so large a tensor are more bytes than any picture"
     assert found["layer2"] == found["avgpool"] == [INT8, FLOAT16]
     assert found["output"] == ["none"]
@@ -51,7 +51,7 @@ def test_a_picture_codec_that_was_pinned(make, codec):
 
 @pytest.mark.parametrize(
     ("point", "expected"),
-    [("layer2.0", [INT8, FLOAT16]), ("layer4", [INT8, FLOAT16]), ("input", list(PICTURE_CODECS))],
+    [("layer2.0", [INT8, FLOAT16]), ("layer4", [INT8, FLOAT16]), ("input", picture_codecs())],
 )
 def test_a_split_point_that_was_pinned(make, point, expected):
     assert make(point, "auto") == {point: expected}

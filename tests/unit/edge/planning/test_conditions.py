@@ -11,6 +11,7 @@ from kits.link import Clock
 from kits.planner import FUZZ, JPEG, LAYER3, OUTPUT, PNG, option
 
 from edge.planning.conditions import Observations, TailTimes
+from edge.planning.costs.wire import HTTP_OVERHEAD_BYTES
 from edge.planning.pace import Pace
 from edge.planning.planner import predict
 from edge.uplink.link import Link, LinkState
@@ -142,7 +143,10 @@ def test_real_frames_correct_the_sizes_of_their_codec(kit):
         kit.deliver(JPEG, size=round(1.5 * JPEG.frame_bytes))
         kit.deliver(LAYER3, size=round(0.5 * LAYER3.frame_bytes))
     assert kit.now.sizes == {JPEG.codec: pytest.approx(1.5), LAYER3.codec: pytest.approx(0.5)}
-    assert predict(JPEG, kit.now).frame_bytes == pytest.approx(1.5 * JPEG.frame_bytes)
+    assert kit.now.payload_bytes(JPEG) == pytest.approx(1.5 * JPEG.frame_bytes)
+    assert predict(JPEG, kit.now).frame_bytes == pytest.approx(
+        1.5 * JPEG.frame_bytes + HTTP_OVERHEAD_BYTES
+    ), "each is a request of its own"
 
 
 def test_what_sends_nothing_has_no_size(kit):

@@ -163,7 +163,7 @@ def test_a_switch_is_one_line_with_its_numbers(caplog):
         "plan output (first): predicted 24.2 ms, 41.3 frames/s, 0 bytes, agreement 1.000; - times"
     )
     assert second.startswith("plan input png (")
-    assert "33700 bytes, agreement 1.000; 1." in second
+    assert "34800 bytes, agreement 1.000; 1." in second, "with what an HTTP request adds"
     assert (
         "link 100.00 Mbit/s, 5.0 ms, cloud queue 0.0 ms, this machine 1.00 and the cloud 1.00 times" in second
     )

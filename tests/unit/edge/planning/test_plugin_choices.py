@@ -6,7 +6,7 @@ import pytest
 from kits.choices import FLOAT16, INT8, STAGES
 from kits.plugins import Entry, Halves, Inverted, install
 
-from edge.planning.choices import PICTURE_CODECS
+from edge.planning.choices import picture_codecs
 from shared.errors import SettingsError
 
 
@@ -17,7 +17,7 @@ def _installed(monkeypatch):
 
 def test_they_are_among_the_planners_choices(make):
     found = make("auto", "auto")
-    assert found["input"] == [*PICTURE_CODECS, "inverted"]
+    assert found["input"] == [*picture_codecs(), "inverted"]
     assert found["relu"] == [INT8, "halves"]
     assert found["layer2"] == [INT8, FLOAT16, "halves"]
     assert found["output"] == ["none"]

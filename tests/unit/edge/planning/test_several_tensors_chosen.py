@@ -14,7 +14,7 @@ from kits.edge import settings_of
 from kits.planner import conditions
 from kits.tiny import SIDE
 
-from edge.planning.choices import PICTURE_CODECS, make_plans
+from edge.planning.choices import make_plans, picture_codecs
 from edge.planning.planner import Objective, choose
 from shared.engines.load import Network
 from shared.errors import ContentError, SettingsError
@@ -41,7 +41,7 @@ def plans(tmp_path):
 def test_points_of_several_tensors_are_offered_like_any_other(plans):
     found = plans()
     assert list(found) == [
-        *(f"input {codec}" for codec in PICTURE_CODECS),
+        *(f"input {codec}" for codec in picture_codecs()),
         *(f"{point} {codec}" for point in ("stem", "neck", "pyramid") for codec in (INT8, FLOAT16)),
         "output none",
     ]
@@ -88,7 +88,7 @@ def test_where_no_codec_can_carry_anything_the_user_is_told(plans, monkeypatch):
     def refuse(*_, **__):
         raise ContentError("as the test says")
 
-    monkeypatch.setattr("edge.planning.survey.encode_frame", refuse)
+    monkeypatch.setattr("edge.planning.making.survey.encode_frame", refuse)
     with pytest.raises(SettingsError, match="no codec can carry what crosses at any of the split points"):
         plans(split_point="pyramid", codec="auto")
     assert list(plans()) == ["output none"]
@@ -110,7 +110,7 @@ def test_a_task_that_is_read_otherwise_is_surveyed_anew(plans, caplog, threshold
 def test_what_a_survey_of_before_kept_is_not_read(plans, monkeypatch, caplog):
     """Its agreement was counted otherwise."""
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("edge.planning.known_options._VERSION", 1)
+    monkeypatch.setattr("edge.planning.making.known_options._VERSION", 1)
     plans(codec=INT8)
     monkeypatch.undo()
     plans(codec=INT8)

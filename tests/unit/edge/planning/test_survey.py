@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 from kits.tiny import SIDE, engine_of, partition_of, tiny_model
 
-from edge.planning.known_options import from_json, to_json
+from edge.planning.making.known_options import from_json, to_json
+from edge.planning.making.survey import MAX_SECONDS, MIN_PICTURES, survey
 from edge.planning.planner import Option
-from edge.planning.survey import MAX_SECONDS, MIN_PICTURES, survey
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.floating import Floating
 from shared.engines.segmented import segmented
 from shared.network.partition import INPUT, OUTPUT
-from shared.wire import frame as wire
 
 MODEL = tiny_model()
 PARTITION = partition_of(MODEL)
@@ -85,18 +84,13 @@ def test_output_only_where_it_is_asked_for():
 
 
 @pytest.mark.parametrize(("point", "name"), [(INPUT, "png"), ("relu", "int8+zstd")])
-def test_bytes_are_those_of_whole_frames(point, name):
+def test_bytes_are_those_of_payloads(point, name):
     codec, sizes = make_codec(name), []
     for picture in PICTURES:
         tensors = MODEL.recipe.normalise(picture)[None]
         array = picture if point == INPUT else NETWORK.head(RELU)((tensors,))[0][0]
-        sizes.append(
-            len(
-                wire.pack(
-                    encode_frame([array], codec, split_point=point, fingerprint=MODEL.fingerprint, frame_id=0)
-                )
-            )
-        )
+        frame = encode_frame([array], codec, split_point=point, fingerprint=MODEL.fingerprint, frame_id=0)
+        sizes.append(frame.payload_bytes)
     assert surveyed()[f"{point} {name}"].frame_bytes == pytest.approx(np.mean(sizes))
 
 

@@ -11,8 +11,8 @@ from kits.edge import FakeSource, settings_of
 from kits.tiny import TinyEngine, tiny_model
 
 from edge.calibration import pictures
-from edge.planning import known_options
 from edge.planning.choices import make_plans
+from edge.planning.making import known_options
 from shared.errors import SplitDNNError
 
 

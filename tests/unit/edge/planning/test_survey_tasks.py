@@ -10,7 +10,7 @@ from kits.edge import pictures
 from kits.pyramid import ENGINE, MODEL, PARTITION, crossing, profile_of
 
 from edge.frames.preprocess import Preprocess
-from edge.planning.survey import survey
+from edge.planning.making.survey import survey
 from shared.codecs import encode_frame, make_codec
 from shared.codecs.base import Codec
 from shared.codecs.calibrated.codec import Calibrated
@@ -20,7 +20,6 @@ from shared.engines.telling import telling_task
 from shared.errors import ContentError
 from shared.network.partition import OUTPUT
 from shared.tasks.agreement import Agreement, one_each
-from shared.wire import frame as wire
 
 CHAIN = segmented(ENGINE, list(PARTITION.points.values()))
 FRAMES = list(pictures(20, seed=3))
@@ -43,17 +42,9 @@ def test_bytes_are_those_of_all_tensors(point):
     found = surveyed({point: codecs})
     for name, codec in codecs.items():
         sizes = [
-            len(
-                wire.pack(
-                    encode_frame(
-                        crossing(point, frame),
-                        codec,
-                        split_point=point,
-                        fingerprint=MODEL.fingerprint,
-                        frame_id=0,
-                    )
-                )
-            )
+            encode_frame(
+                crossing(point, frame), codec, split_point=point, fingerprint=MODEL.fingerprint, frame_id=0
+            ).payload_bytes
             for frame in FRAMES
         ]
         assert found[f"{point} {name}"].frame_bytes == pytest.approx(np.mean(sizes)), name

@@ -30,6 +30,21 @@ def test_the_plan_in_force_stands_beside_what_others_would_cost():
         assert costs == sorted(costs), "the best of the others comes first"
 
 
+def test_how_frames_travel_and_what_may_still_is_told():
+    flight = away()
+    said = flight.pilot.said()
+    assert (said["session"], said["overhead_bytes"], said["lost"]) == (False, 1100, 0)
+    assert "budget" not in said
+    flight.metrics.wire.limit(5_000_000)
+    flight.metrics.wire.up(1_000_000)
+    expected = {"bytes_per_hour": 5_000_000, "left_bytes": 4_000_000, "spent": False}
+    assert flight.pilot.said()["budget"] == expected
+    metrics = EdgeMetrics()
+    metrics.wire.limit(5_000_000)
+    assert PinnedPilot(plan_of(LAYER3), PlanMetrics(metrics)).said()["budget"]["left_bytes"] == 5_000_000
+    json.dumps(flight.pilot.said(), allow_nan=False)
+
+
 def test_what_would_be_better_is_named_before_it_is_taken():
     flight = local()
     flight.tell(1e9, times=5)  # nothing was decided since

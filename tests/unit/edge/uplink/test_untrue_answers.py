@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from kits.uplink import CLASS, FRAME, GOOD, frame_of, metric, refusal, short, with_cloud
 
-from edge.uplink import exchange as exchange_module
+from edge.uplink.asking import exchange as exchange_module
 from shared.errors import UplinkError
 from shared.tasks.classify import Classes
 from shared.wire.http import ANSWER_STEPS
@@ -117,7 +117,7 @@ def test_the_log_says_what_was_not_believed_once_a_minute(caplog, monkeypatch):
     now = SimpleNamespace(time=100.0)
 
     async def check(cloud, uplink):
-        monkeypatch.setattr(uplink._exchange._untrue, "_clock", lambda: now.time)
+        monkeypatch.setattr(uplink._streaming._exchange._untrue, "_clock", lambda: now.time)
         cloud.answer = GOOD | {"split_point": "\x1b[2Jinput"}
         for _ in range(5):
             await refusal(uplink)
@@ -125,7 +125,7 @@ def test_the_log_says_what_was_not_believed_once_a_minute(caplog, monkeypatch):
         now.time += exchange_module._TELL_S
         await refusal(uplink)
 
-    with caplog.at_level(logging.WARNING, "edge.uplink.exchange"):
+    with caplog.at_level(logging.WARNING, "edge.uplink.asking.exchange"):
         with_cloud(check)
     lines = [line.getMessage() for line in caplog.records if "cannot be true" in line.getMessage()]
     said = "an answer of the cloud cannot be true, so the edge answers itself: the answer is of the split point ?[2Jinput, the frame is of layer3"

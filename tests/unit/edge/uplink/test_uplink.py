@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from kits.uplink import CLASS, FRAME, GOOD, MODEL, frame_of, metric, refusal, with_cloud
 
-from edge.uplink import exchange as exchange_module
+from edge.uplink.asking import exchange as exchange_module
 from edge.uplink.circuit import State
 from shared.tasks.classify import Classes, Classify
 from shared.tasks.spec import Wanted

@@ -14,6 +14,7 @@ from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.pictures.codec import CompressedPicture
 from shared.codecs.plugin import PluginCodec
 from shared.codecs.symbols import CrossingSymbols
+from shared.codecs.video.codec import VideoStream
 from shared.codecs.zstd import Zstd
 from shared.errors import CodecError, SettingsError
 
@@ -34,7 +35,7 @@ def test_every_kind_of_codec_is_registered() -> None:
         kind
         for kind in subclasses(Codec)
         if kind.__module__.startswith("shared.") and kind.__name__[0] != "_"  # other tests have their own
-    } - {PluginCodec, CrossingSymbols}
+    } - {PluginCodec, CrossingSymbols, VideoStream}
 
 
 def test_ids_and_names_are_unique_and_fit_their_fields() -> None:
@@ -49,7 +50,7 @@ def test_ids_are_for_ever() -> None:
         "float32": 1, "float32+zstd": 2, "float16": 3, "float16+zstd": 4, "int8": 5, "int8+zstd": 6,
         "uint8": 7, "uint8+zstd": 8,
         "calibrated": 16, "calibrated-inter": 17,
-        "raw": 64, "png": 65, "jpeg": 66, "webp": 67,
+        "raw": 64, "png": 65, "jpeg": 66, "webp": 67, "h264": 68, "h265": 69, "av1": 70,
     }  # fmt: skip
 
 

@@ -113,6 +113,25 @@ def test_a_task_of_another_package_answers(monkeypatch: Any) -> None:
     assert task.divergence(BATCH, (BATCH[0] + 1,)).tolist() == [2, 2, 2]
 
 
+def test_a_binary_form_is_held_to_its_contract(monkeypatch: Any) -> None:
+    assert made(monkeypatch, summing).pack(made(monkeypatch, summing).answer(OUTPUTS)) is None
+    with pytest.raises(ValueError, match="no binary form"):
+        made(monkeypatch, summing).unpack(b"3")
+    task = made(monkeypatch, variant(pack=lambda *_: b"3", unpack=lambda _, body: Total(float(bytes(body)))))
+    answer = task.answer(OUTPUTS)
+    assert task.pack(answer) == b"3"
+    assert task.unpack(memoryview(b"3")) == answer
+    for error in RAISED:
+        broken = made(monkeypatch, variant(pack=raising(error), unpack=raising(error)))
+        with pytest.raises(ContentError):
+            broken.pack(answer)
+        with pytest.raises(ValueError, match=r"."):
+            broken.unpack(b"3")
+    for odd in ("3", bytes(1 << 20)):
+        with pytest.raises(ContentError, match="binary form"):
+            made(monkeypatch, variant(pack=lambda *_, odd=odd: odd)).pack(answer)
+
+
 def test_the_group_is_read_from_the_installed_packages(monkeypatch: Any) -> None:
     asked: list[dict[str, str]] = []
     monkeypatch.setattr(registry.metadata, "entry_points", lambda **group: asked.append(group) or [])

@@ -1,0 +1,1 @@
+"""Videos from the network, each decoded in a process of its own."""

@@ -1,0 +1,1 @@
+"""Sessions: frames and answers as messages of one WebSocket (shared/wire/SESSION.md)."""

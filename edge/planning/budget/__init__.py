@@ -1,0 +1,1 @@
+"""What the data budget of an hour has left."""

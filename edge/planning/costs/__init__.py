@@ -1,0 +1,1 @@
+"""What each way to the answer costs under the present conditions."""

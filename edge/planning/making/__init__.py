@@ -1,0 +1,1 @@
+"""What plans are made from: what each option costs on this machine, and halves that are compiled."""

@@ -1,0 +1,248 @@
+"""What a session's frames tell about the link, from nothing but when each was sent, when its answer came, and how large it was.
+
+A link that carries r bytes a second brings a frame of s bytes s / r after the frame before it has left, and its answer a round trip d
+later. With the cloud's own time taken off, the answer to a frame that was sent at w comes back at
+
+    x = max(w, x of the frame before - d) + s / r + d
+
+Frames of different sizes (keyframes and others), and frames that waited for the one before them, give 1 / r; what is left is d. Both are
+quantiles, as a frame may be held up by what is not the link. A message of a few bytes now and then (the opening, a ping) shows d alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge.uplink.link import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.uplink.link import Link
+
+_WINDOW = 24
+_PROBES = 3
+_LARGE = 2.5
+_EVERY = 4
+_FIT_S = 0.25
+"""Answers, and time, between two fits, once there are enough of them."""
+_SURE = 3
+_JUMP = 1.5
+_NOISE_S = 0.002
+"""A difference in time that is no smaller than this is the link's, and not that of a busy processor."""
+_FASTEST = 1e9
+_LOW = 0.25
+_UNDER_WAY = 4096
+_PROBED_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    sent: float
+    back: float
+    """When the answer would have come, had the cloud answered at once."""
+    size: int
+    is_alone: bool
+    """Whether nothing else was under way when it was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """One sample as the two unknown quantities explain it."""
+
+    size: int
+    seconds: float
+    """Without the wait for the frame before."""
+    gap_s: float | None
+    """Since the frame before, if this one had to wait for it."""
+    is_alone: bool
+
+
+class Estimate:
+    """What one session shows. Used from the event loop only; times in monotonic seconds."""
+
+    def __init__(self, link: Link, clock: Callable[[], float]) -> None:
+        """`link` is told what is found."""
+        self._link = link
+        self._clock = clock
+        self._sent: dict[int, tuple[float, int, bool]] = {}
+        self._samples: deque[_Sample] = deque(maxlen=_WINDOW)
+        self._large: deque[_Sample] = deque(maxlen=_PROBES)
+        self._probes: deque[_Sample] = deque(maxlen=_PROBES)
+        self._computing = Tracker()
+        self._left = self._fitted_at = -math.inf
+        self._slower = self._faster = 0
+        self._answers = 0
+        self._slope = 1 / link.state.bytes_per_s
+        self._delay = link.state.round_trip_s
+        self._is_measured = self._doubts_probes = False
+        self.timed_at = -math.inf
+        """When the cloud last said what it took for a frame."""
+        self.probed_at = -math.inf
+        """When a few bytes last showed the round trip."""
+
+    def now(self) -> float:
+        """The time by its clock."""
+        return self._clock()
+
+    @property
+    def wants_probe(self) -> bool:
+        """Whether a few bytes should show the round trip: that was long ago, or the link has changed since."""
+        return self._doubts_probes or self._clock() - self.probed_at > _PROBED_S
+
+    @property
+    def computing_s(self) -> float:
+        """What the cloud usually takes for a frame."""
+        return self._computing.or_else(0.0)
+
+    def sent(self, number: int, size: int) -> None:
+        """A frame of `size` bytes is given to the link."""
+        self._sent[number] = self._clock(), size, not self._sent
+        while len(self._sent) > _UNDER_WAY:
+            del self._sent[next(iter(self._sent))]
+
+    def answered(self, number: int, computing_s: float | None) -> float:
+        """Its answer came; when the frame left the link, by this side's clock. `computing_s`: the cloud's own time, if it was said."""
+        now = self._clock()
+        sent, size, alone = self._sent.pop(number, (now, 0, False))
+        whole_s = now - sent
+        if computing_s is not None and computing_s <= whole_s:  # else a clock is wrong
+            self._computing.add(computing_s)
+            self.timed_at = now
+        took_s = min(whole_s, self.computing_s if computing_s is None else computing_s)
+        if size:
+            self._samples.append(_Sample(sent, now - took_s, size, alone))
+            self._answers += 1
+            self._learn()
+        return max(sent, now - took_s - self._delay)
+
+    def gave_up(self, number: int) -> None:
+        """No answer is awaited any more."""
+        self._sent.pop(number, None)
+
+    def broke(self) -> None:
+        """The connection broke: what was on it tells nothing."""
+        self._sent.clear()
+
+    def probed(self, sent: float, size: int) -> None:
+        """A message of a few bytes was answered at once."""
+        self.probed_at = self._clock()
+        if self._doubts_probes:
+            self._probes.clear()
+            self._doubts_probes = False
+        self._probes.append(_Sample(sent, self.probed_at, size, not self._sent))
+        self._fit()
+
+    def _learn(self) -> None:
+        jumped = self._has_jumped()
+        if jumped:
+            while len(self._samples) > _SURE:
+                self._samples.popleft()
+            self._large.clear()
+            self._doubts_probes = True
+        self._keep_large()
+        now = self._clock()
+        if (
+            jumped
+            or self._answers < _WINDOW
+            or (self._answers % _EVERY == 0 and now > self._fitted_at + _FIT_S)
+        ):
+            self._fitted_at = now
+            self._fit(jumped=jumped)
+
+    def _has_jumped(self) -> bool:
+        """Whether the latest frames all took far longer, or far less long, than what is known explains."""
+        latest = self._samples[-1]
+        took_s = latest.back - max(latest.sent, self._left)
+        self._left = max(self._left, latest.back - self._delay)
+        usual_s = self._delay + self._slope * latest.size
+        slower, faster = took_s > _JUMP * usual_s + _NOISE_S, took_s < usual_s / _JUMP - _NOISE_S
+        self._slower = self._slower + 1 if slower else 0
+        self._faster = self._faster + 1 if faster else 0
+        if not self._is_measured or max(self._slower, self._faster) < _SURE:
+            return False
+        self._slower = self._faster = 0
+        return True
+
+    def _points(self, delay: float) -> list[_Point]:
+        points, left = [], -math.inf
+        for each in sorted([*self._large, *self._samples, *self._probes], key=lambda sample: sample.sent):
+            begun = max(each.sent, left)
+            gap_s = each.back - delay - left if left > each.sent else None
+            points.append(_Point(each.size, max(0.0, each.back - begun), gap_s, each.is_alone))
+            left = max(left, each.back - delay)
+        return points
+
+    def _keep_large(self) -> None:
+        """A frame that is far larger than the others tells the most of the rate, and is rare: a keyframe."""
+        latest = self._samples[-1]
+        if latest.size > _LARGE * _quantile([each.size for each in self._samples], 0.5):
+            before = self._samples[-2].back - self._delay if len(self._samples) > 1 else -math.inf
+            self._large.append(_Sample(max(latest.sent, before), latest.back, latest.size, latest.is_alone))
+
+    def _fit(self, *, jumped: bool = False) -> None:
+        delay, slope, told = self._delay, self._slope, False
+        if not self._is_measured and self._probes:
+            delay = min(each.back - each.sent for each in self._probes)
+        elif jumped or not self._is_measured:
+            delay = min([delay, *(each.back - each.sent for each in self._samples)])
+        for _ in range(3):
+            points = self._points(delay)
+            noise_s = self._noise_s(points, delay, slope)
+            found = _slope_of(points)
+            if found is None:
+                found = _slope_of(
+                    [*points, _Point(0, delay, None, True)]
+                )  # a link changes its rate rather than its length
+            if found is not None:
+                # What is lost in the noise shows only that the link is at least so fast.
+                least = noise_s / max(each.size for each in points)
+                told = found >= least
+                slope = max(found, 1 / _FASTEST) if told else min(slope, least)
+            delay = _delay_of(points, slope, delay)
+        self._delay, self._slope = delay, slope
+        self._is_measured = self._is_measured or told
+        self._link.measured(1 / slope, delay, told=told, jumped=jumped)
+
+    def _noise_s(self, points: Sequence[_Point], delay: float, slope: float) -> float:
+        if not self._is_measured:
+            return _NOISE_S
+        return max(
+            _NOISE_S, _quantile([abs(each.seconds - delay - slope * each.size) for each in points], 0.5)
+        )
+
+
+def _slope_of(points: Sequence[_Point]) -> float | None:
+    """Seconds a byte; None if the points do not tell. Each pair of them, and each that waited for the one before, counts by its bytes."""
+    votes = [
+        ((one.seconds - other.seconds) / (one.size - other.size), abs(one.size - other.size))
+        for one, other in itertools.combinations(points, 2)
+        if abs(one.size - other.size) > 0.1 * max(one.size, other.size)
+    ]
+    votes += [(each.gap_s / each.size, each.size) for each in points if each.gap_s is not None]
+    if not votes:
+        return None
+    half, passed, slope = sum(weight for _, weight in votes) / 2, 0.0, 0.0
+    for slope, weight in sorted(votes):  # noqa: B007 - the one at which half of the weight is passed
+        passed += weight
+        if passed >= half:
+            break
+    return slope
+
+
+def _delay_of(points: Sequence[_Point], slope: float, before: float) -> float:
+    """Only frames that had the link to themselves show that it is longer; any that did not wait may show that it is shorter."""
+    alone = [max(0.0, each.seconds - slope * each.size) for each in points if each.is_alone]
+    if alone:
+        return _quantile(alone, _LOW)
+    others = [max(0.0, each.seconds - slope * each.size) for each in points if each.gap_s is None]
+    return min(before, _quantile(others, _LOW)) if others else before
+
+
+def _quantile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[int(share * (len(ordered) - 1))]

@@ -1,0 +1,164 @@
+"""Who may open a session, and when an edge is told to open another."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kits.cloud import Gate, Server, until
+from kits.session_client import Talk, metric, upgrade
+from kits.tokens import Tokens, bearing, taken
+
+from cloud.frames.sessions.session import GRACE_S
+from shared.security.rights import Right
+from shared.wire.session.messages import Answered, GoAway, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def cloud() -> Iterator[Server]:
+    with Server() as server:
+        yield server
+
+
+def _later(server: Server, patch: pytest.MonkeyPatch, seconds: float) -> None:
+    registry = server.service.sessions
+    patch.setattr(registry, "_clock", lambda clock=registry._clock: clock() + seconds)
+
+
+def test_a_session_needs_what_a_frame_needs(tmp_path: Path, pack: Any) -> None:
+    tokens = Tokens(tmp_path / "tokens")
+    with Server(token_file=str(tokens.path)) as server:
+        for right in Right:
+            with Talk(server, greet=False, **bearing(tokens.of[right])) as talk:
+                assert talk.status == (101 if right is Right.FRAMES else 403), right
+        with Talk(server, greet=False) as talk:
+            assert talk.status == 401
+            assert talk.headers["www-authenticate"].startswith("Bearer")
+        with Talk(server, greet=False, **bearing("sdn_wrong")) as talk:
+            assert talk.status == 401
+        token = tokens.add("gate", Right.FRAMES)
+        assert taken(server.service.door._file)  # type: ignore[arg-type]
+        with Talk(server, **bearing(token)) as talk:
+            assert isinstance(talk.ask(pack()), Answered)
+            assert server.metric("client_requests_total", client="gate", outcome="answered") == 2
+            tokens.remove(token)
+            assert taken(server.service.door._file)  # type: ignore[arg-type]
+            assert talk.ends() == (1008, "the token is over")
+        assert metric(server, "connections_closed_total", why="access") == 1
+        assert server.metric("sessions") == 0
+
+
+def test_no_page_of_a_browser_opens_a_session(server: Server) -> None:
+    for fields in (
+        {"Origin": "http://cloud"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "same-origin"},
+    ):
+        with Talk(server, greet=False, **fields) as talk:
+            assert talk.status == 403, fields
+
+
+def test_what_is_no_request_for_a_session_is_refused(server: Server) -> None:
+    for fields, status in (
+        ({"Sec_WebSocket_Protocol": None}, 400),
+        ({"Sec_WebSocket_Protocol": "splitdnn.session.9"}, 400),
+        ({"Sec_WebSocket_Key": None}, 400),
+        ({"Connection": "keep-alive"}, 400),
+        ({"Sec_WebSocket_Version": "8"}, 426),
+    ):
+        with Talk(server, greet=False, **fields) as talk:
+            assert talk.status == status, fields
+    assert server.service.sessions._connections.total() == 0
+    with server.connect() as connection:
+        connection.send(upgrade().replace(b"GET", b"POST", 1))
+        assert connection.answer().status == HTTPStatus.METHOD_NOT_ALLOWED
+
+
+def test_compression_is_not_agreed_to(server: Server) -> None:
+    with Talk(server, Sec_WebSocket_Extensions="permessage-deflate") as talk:
+        assert "sec-websocket-extensions" not in talk.headers
+
+
+def test_a_cloud_that_drains_says_so_and_answers_what_is_under_way(pack: Any) -> None:
+    with Server() as server, Talk(server) as talk:
+        with Gate(server) as gate:
+            number = talk.frame(pack())
+            gate.entered()
+            stopping = server.stop_service()
+            assert talk.read() == GoAway("drain")
+            late = talk.ask(pack())
+            assert isinstance(late, Refused)
+            assert (late.status, late.reason) == (503, "unavailable")
+            with Talk(server, greet=False, source="127.0.0.2") as other:
+                assert other.status == 503
+            gate.open()
+            said = talk.read()
+            assert isinstance(said, Answered)
+            assert said.number == number
+        stopping.result(60)
+        assert metric(server, "go_aways_total", reason="drain") == 1
+
+
+def test_frames_that_are_not_answered_within_the_drain_time_are_given_up(
+    pack: Any, expect_log: pytest.LogCaptureFixture
+) -> None:
+    with Server(drain_s=0) as server, Talk(server) as talk, Gate(server) as gate:
+        talk.frame(pack())
+        gate.entered()
+        stopping = server.stop_service()
+        assert talk.read() == GoAway("drain")
+        talk.ends()
+        gate.open()
+        stopping.result(60)
+        assert metric(server, "frames_total", outcome="abandoned") == 1
+    assert "were not finished" in expect_log.text
+
+
+def test_an_old_session_moves_without_losing_a_frame(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server(session_age_s=0.1) as server, Talk(server) as talk:
+        assert talk.read() == GoAway("rebalance")
+        assert isinstance(talk.ask(pack()), Answered)  # sent before the edge knew
+        _later(server, monkeypatch, GRACE_S + 1)
+        assert talk.ends() == (1000, "over")
+        assert metric(server, "go_aways_total", reason="rebalance") == 1
+
+
+def test_an_idle_session_ends(cloud: Server, pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Talk(cloud) as talk:
+        assert isinstance(talk.ask(pack()), Answered)
+        _later(cloud, monkeypatch, cloud.service.settings.idle_timeout_s)
+        assert talk.read() == GoAway("idle")
+        assert talk.ends() == (1000, "idle")
+    assert metric(cloud, "go_aways_total", reason="idle") == 1
+    assert cloud.metric("sessions") == 0
+
+
+def test_another_network_moves_the_sessions(cloud: Server) -> None:
+    """A binary answer does not say which network is current."""
+    with Talk(cloud) as talk:
+        cloud.loop.call_soon_threadsafe(cloud.service._networks_changed)
+        assert talk.read() == GoAway("rebalance")
+
+
+def test_a_session_s_connection_counts_as_one_until_it_ends(cloud: Server) -> None:
+    before = cloud.metric("connections")
+    with Talk(cloud):
+        assert cloud.metric("connections") == before + 1
+    until(lambda: cloud.metric("connections") == before)
+
+
+def test_answers_that_nobody_reads_end_the_connection_not_the_session(
+    cloud: Server, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.frames.sessions.socket.MAX_UNREAD_BYTES", -1)
+    with Talk(cloud) as talk:
+        talk.frame(pack())
+        talk.ends()
+    until(lambda: metric(cloud, "connections_closed_total", why="unread") == 1)
+    assert cloud.metric("sessions") == 1

@@ -1,0 +1,169 @@
+"""Where there is no session frames go by HTTP: each answered, said once, and tried again with growing pauses."""
+
+import asyncio
+import logging
+from types import SimpleNamespace
+
+import pytest
+from kits.streaming import Camera, opened, with_sessions
+from kits.uplink import HERE, metric
+
+from edge.uplink.session.metrics import FALLBACKS
+
+
+async def fallen_back(uplink, reason):
+    async with asyncio.timeout(10):
+        while not metric(uplink, "session_fallbacks_total", reason=reason):
+            await asyncio.sleep(0.005)
+
+
+async def by_http(cloud, uplink, count=4):
+    """Frames of a stream, each of which needs no other."""
+    camera = Camera(uplink)
+    before = len(cloud.frames)
+    assert await asyncio.gather(*(camera.start() for _ in range(count))) == ["right"] * count
+    assert len(cloud.frames) == before + count
+    assert metric(uplink, "session_keyframes_total", reason="alone") >= count
+
+
+@pytest.mark.parametrize("status", [404, 426, 403, 200, 500])
+def test_an_upgrade_that_is_refused(status, caplog):
+    async def check(cloud, uplink):
+        cloud.refuses, cloud.id = status, None
+        await uplink.greet()
+        await fallen_back(uplink, "refused")
+        await by_http(cloud, uplink)
+        said = [each for each in caplog.messages if "no session" in each]
+        assert len(said) == 1
+        assert str(status) in said[0]
+
+    with caplog.at_level(logging.INFO, "edge"):
+        with_sessions(check)
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "unauthorized"), (403, "unauthorized"), (503, "busy")])
+def test_a_cloud_that_refuses_says_why(status, reason):
+    async def check(cloud, uplink):
+        cloud.refuses = status
+        await uplink.greet()
+        await fallen_back(uplink, reason)
+        await by_http(cloud, uplink)
+
+    with_sessions(check)
+
+
+def test_a_connection_that_is_closed_at_once_or_hangs():
+    async def closed(cloud, uplink):
+        cloud.closes_at_once = True
+        await uplink.greet()
+        await fallen_back(uplink, "closed")
+        await by_http(cloud, uplink)
+
+    async def hangs(cloud, uplink):
+        cloud.refuses = "hang"
+        await uplink.greet()
+        await by_http(cloud, uplink)  # meanwhile
+        await fallen_back(uplink, "late")
+
+    async def says_nothing(cloud, uplink):
+        cloud.greets = False
+        await uplink.greet()
+        await by_http(cloud, uplink)
+        await fallen_back(uplink, "late")
+
+    with_sessions(closed)
+    with_sessions(hangs, deadline_s=1.0)
+    with_sessions(says_nothing, deadline_s=1.0)
+
+
+def test_an_old_cloud_is_not_asked_for_one():
+    async def check(cloud, uplink):
+        cloud.model = HERE
+        await uplink.greet()
+        await by_http(cloud, uplink)
+        assert cloud.opened == 0
+        assert metric(uplink, "session_fallbacks_total", reason="old") == 1
+        await uplink.greet()
+        assert metric(uplink, "session_fallbacks_total", reason="old") == 1
+
+    with_sessions(check)
+
+
+def test_switched_off():
+    async def check(cloud, uplink):
+        await uplink.greet()
+        await by_http(cloud, uplink)
+        assert cloud.opened == 0
+        assert all(metric(uplink, "session_fallbacks_total", reason=each) == 0 for each in FALLBACKS)
+
+    with_sessions(check, session="off")
+
+
+def test_without_http():
+    async def check(cloud, uplink):
+        await uplink.greet()
+        camera = Camera(uplink)
+        assert await camera.ask() == "right"  # it waits for the opening
+        assert cloud.frames == []
+
+    async def refused(cloud, uplink):
+        cloud.refuses = 404
+        await uplink.greet()
+        assert await Camera(uplink).ask() == "refused"
+        assert cloud.frames == []
+
+    with_sessions(check, session="only")
+    with_sessions(refused, session="only")
+
+
+def test_pauses_grow_until_a_session_has_answered(monkeypatch):
+    now = SimpleNamespace(time=0.0)
+
+    async def check(cloud, uplink):
+        sessions = uplink._sessions
+        sessions._clock, sessions._draw = lambda: now.time, lambda: 0.5
+        cloud.refuses = 404
+        await uplink.greet()
+        question = Camera(uplink).asking._question
+        pauses = []
+        for _ in range(12):
+            slot = sessions._slots[question.query]
+            async with asyncio.timeout(5):
+                while not (slot.session and slot.session.has_ended):
+                    await asyncio.sleep(0.002)
+            pauses.append(slot.try_at - now.time)
+            now.time = slot.try_at - 0.01
+            before = slot.session
+            assert sessions.of(question) is None
+            assert slot.session is before  # not yet
+            now.time = slot.try_at
+            sessions.of(question)
+        assert pauses[:9] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
+        assert pauses[9:] == [300, 300, 300]
+        async with asyncio.timeout(5):
+            while not slot.session.has_ended:
+                await asyncio.sleep(0.002)
+        cloud.refuses, now.time = None, slot.try_at
+        sessions.of(question)
+        await opened(uplink)
+        assert await Camera(uplink).ask() == "right"
+
+    with_sessions(check)
+
+
+def test_a_session_that_cannot_go_on_gives_its_frames_to_http():
+    async def check(cloud, uplink):
+        camera = Camera(await opened(uplink))
+        assert await camera.ask() == "right"
+        cloud.holding = asyncio.Event()
+        other = Camera(uplink, seed=3)
+        tasks = [camera.start(), other.start()]  # one that needs the one before, and a keyframe
+        await cloud.until(lambda: cloud.came == 3)
+        cloud.refuses, cloud.id = 404, None
+        cloud.cut()
+        assert await asyncio.gather(*tasks) == ["state", "right"]
+        assert len(cloud.frames) == 1
+        assert metric(uplink, "session_reconnects_total", result="failed") == 1
+        assert metric(uplink, "session_fallbacks_total", reason="refused") == 1
+
+    with_sessions(check)

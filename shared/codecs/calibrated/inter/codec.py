@@ -172,7 +172,10 @@ class _Stream(CalibratedInter):
         return Encoded(params + (history.state if history else NONE), payload)
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-        before, self._history = self._history, None  # whatever happens to this frame, it is not the next one's
+        before, self._history = (
+            self._history,
+            None,
+        )  # whatever happens to this frame, it is not the next one's
         digest, state = self._split(params)
         self._check(digest, shape)
         history = before if state != NONE else None

@@ -124,9 +124,7 @@ def calibrated(tensors: list[Frame], profile: bytes, states: dict) -> list[np.nd
     return found
 
 
-def calibrated_one(
-    payload: bytes, shape: tuple, about: dict, arrays: dict, before: Frame | None
-) -> tuple[np.ndarray, Frame]:
+def calibrated_one(payload: bytes, shape: tuple, about: dict, arrays: dict, before: Frame | None) -> tuple:
     """The array, and the state that it leaves."""
     whole = (1, 1, *shape) if len(shape) == 1 else (1, *shape) if len(shape) == 2 else (*shape[1:], shape[0])
     whole = (*shape[:2], prod(shape[2:])) if len(shape) == 4 else whole
@@ -137,12 +135,18 @@ def calibrated_one(
 
 
 def state_of(magnitudes: np.ndarray, negative: np.ndarray | None, before: Frame | None) -> Frame:
-    crc = int.from_bytes(before.hash, "little") if before else 0
+    crc, some = int.from_bytes(before.hash, "little") if before else 0, magnitudes > 0
     for symbols_of in (magnitudes,) if negative is None else (magnitudes, negative):
         crc = zlib.crc32(symbols_of.astype("u1").tobytes(), crc)
-    heat = before.heat if before else 255 * (magnitudes > 0)
-    heat = np.where(magnitudes > 0, 255 - 3 * (255 - heat) // 4, 3 * heat // 4)
-    return Frame(magnitudes=magnitudes, negative=negative, heat=heat, hash=(crc or 1).to_bytes(4, "little"))
+    heat, unrest = before.heat if before else 255 * some, np.full(magnitudes.shape[:2], 5)
+    heat = np.where(some, 255 - 3 * (255 - heat) // 4, 3 * heat // 4)
+    if before:
+        was = before.magnitudes > 0
+        counts = [np.sum(each, 2)[:, :, None] for each in (some != was, some.astype(int) + was)]
+        changed, all_ = ((3 * each + neighbours(each, 1, 1))[:, :, 0] for each in counts)
+        unrest = sum((100 * changed > percent * all_).astype(int) for percent in (4, 10, 20, 33))
+    hash_ = (crc or 1).to_bytes(4, "little")
+    return Frame(magnitudes=magnitudes, negative=negative, heat=heat, unrest=unrest, hash=hash_)
 
 
 def contexts_of(state: Frame) -> np.ndarray:
@@ -151,9 +155,7 @@ def contexts_of(state: Frame) -> np.ndarray:
     return m + 3 * np.digitize(state.heat, (16, 64, 128, 192, 240)) + 18 * near
 
 
-def symbols(
-    payload: bytes, about: dict, arrays: dict, grid: tuple, before: Frame | None = None
-) -> tuple[np.ndarray, np.ndarray | None]:
+def symbols(payload: bytes, about: dict, arrays: dict, grid: tuple, before: Frame | None) -> tuple:
     """Magnitudes and which are negative (None: no tensor of this profile has signs), (rows, columns, channels)."""
     coder, signed, groups = Coder(payload), about["signed"] == "1", int(about["groups"])
     magnitudes, negative = np.zeros(grid, int), np.zeros(grid, bool)
@@ -163,7 +165,8 @@ def symbols(
         at = [(r, k, c) for r, k in np.argwhere(colour == s % 2) for c in range(first, last)]
         classes = classes_of(s, np.minimum(magnitudes, 2), arrays, first, last) if at else None
         if at and before:
-            classes = arrays[f"inter.{s}.classes"][contexts_of(before)[:, :, first:last], classes]
+            contexts = contexts_of(before)[:, :, first:last]
+            classes = arrays[f"inter.{s}.classes"][before.unrest[:, :, None], contexts, classes]
         for r, k, c in sorted(at, key=lambda p: classes[p[0], p[1], p[2] - first]):
             ladder = int(arrays["inter.ladder" if before else "ladder"][classes[r, k, c - first]])
             magnitudes[r, k, c] = coder.read([65536 - ladder, ladder])

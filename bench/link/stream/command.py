@@ -30,6 +30,7 @@ from bench.link.stream.tables import Row, line, tables
 from bench.report.report import Findings, about, commit, publish
 from shared.codecs.calibrated.profile import Profile
 from shared.network.partition import OUTPUT
+from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 OVERHEAD_FPS = 10.0
 _AROUND_S = 18.0
 """Of a cell: the edge starts, ends, and is judged. A guess."""
+_PATIENCE_S, _AGAIN_S, _ATTEMPTS = 60.0, 2.0, 10
 
 
 class Job(NamedTuple):
@@ -117,15 +119,25 @@ class _Stage:
         return figures(stretch, judged, self.judge.ask(Judge.macs, choice.point))
 
     def _profile(self, job: Job) -> Path | None:
-        """The choice's, fitted if it is not there yet, and known to all clouds: it travels before anything is counted."""
-        if job.choice.step is None:
+        """The choice's, fitted if it is not there yet. The clouds have it, and what they compile, before anything is counted."""
+        text, path = str(job.choice), None
+        if job.choice.point == OUTPUT:
             return None
+        if job.choice.step is not None:
+            path = self._fitted(job)
+        frame = self.judge.ask(Judge.sample, text, path)
+        for cloud in self.clouds.values():
+            _ask(cloud, "POST", "/model", frame)
+        return path
+
+    def _fitted(self, job: Job) -> Path:
         path = self.profiles / f"{job.clip.name}-{self.options.model}-{job.choice.profile_name}.safetensors"
         if not path.exists():
             print(f"fitting {path.name}", flush=True)
             self.judge.ask(Judge.fit, str(job.choice), path)
         for cloud in self.clouds.values():
-            _upload(cloud, path.read_bytes())
+            data = path.read_bytes()
+            _ask(cloud, "PUT", f"/profiles/{Profile.from_bytes(data).digest.hex()}", data)
         return path
 
 
@@ -192,18 +204,16 @@ def _short(error: RuntimeError) -> str:
     return str(error).partition("\n")[0]
 
 
-def _upload(cloud: Cloud, profile: bytes) -> None:
-    """Give a profile to a cloud. Raises RuntimeError if it does not take it."""
-    name = Profile.from_bytes(profile).digest.hex()
-    request = urllib.request.Request(
-        f"{cloud.url}/profiles/{name}", data=profile, headers=cloud.headers(), method="PUT"
-    )
+def _ask(cloud: Cloud, method: str, path: str, body: bytes) -> None:
+    """Give a cloud a profile or a frame. Raises RuntimeError if it does not take it within a minute."""
+    headers = {**cloud.headers(), "Content-Type": CONTENT_TYPE}
+    request = urllib.request.Request(cloud.url + path, data=body, headers=headers, method=method)
     for attempt in itertools.count():
         try:
-            with urllib.request.urlopen(request, timeout=30, context=cloud.context):
+            with urllib.request.urlopen(request, timeout=_PATIENCE_S, context=cloud.context):
                 return
         except urllib.error.HTTPError as error:
             said = error.read().decode(errors="replace")[:300]
-            if error.code != 503 or attempt == 5:
-                raise RuntimeError(f"the cloud takes no profile: {error.code} {said}") from None
-        time.sleep(1)
+            if error.code < 500 or attempt == _ATTEMPTS:
+                raise RuntimeError(f"the cloud answers {method} {path} with {error.code} {said}") from None
+        time.sleep(_AGAIN_S)

@@ -26,6 +26,7 @@ from shared.network.partition import OUTPUT
 from shared.tasks.classify import top_classes
 from shared.tasks.registry import make_task
 from shared.tasks.spec import Wanted
+from shared.wire.frame import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from bench.harness.network import Network
     from bench.link.stream.clip import Clip
+    from edge.planning.plan import Plan
     from shared.engines.half import Tensors
 
 _FIT_TO = 150
@@ -125,15 +127,19 @@ class Judge:
         starts = np.linspace(0, len(given) - length, _RUNS).astype(int)
         return [given[start : start + length : every] for start in dict.fromkeys(starts.tolist())]
 
+    def sample(self, text: str, profile: Path | None) -> bytes:
+        """A frame of a choice for `POST /model`, that the cloud compiles what it needs before anything is counted."""
+        choice = Choice.read(text)
+        plan = self._plan(choice, profile)
+        replay = Replay(self._network, plan, self._crossings, source_size=choice.source_size)
+        return pack(replay.first(0, self._frames[0]))
+
     def judge(self, text: str, profile: Path | None, sent: Sequence[Sent]) -> list[Judged]:
         """One for each frame that was sent."""
         return list(self._judged(Choice.read(text), profile, sent))
 
     def _judged(self, choice: Choice, profile: Path | None, sent: Sequence[Sent]) -> Iterator[Judged]:
-        point = self._network.partition.point(choice.point)
-        plan = make_plan(
-            point, self._engine, choice.codec, lambda: Profile.from_bytes(Path(profile or "").read_bytes())
-        )
+        plan = self._plan(choice, profile)
         replay = Replay(self._network, plan, self._crossings, source_size=choice.source_size)
         pictures = [self._frames[frame.picture] for frame in sent]
         forgets = replay.forgets(
@@ -159,6 +165,12 @@ class Judge:
                 agrees=bool(self._task.agreement(expected, found).share >= 1),
                 wrong=frame.top is not None and not _same(frame.top, found),
             )
+
+    def _plan(self, choice: Choice, profile: Path | None) -> Plan:
+        point = self._network.partition.point(choice.point)
+        return make_plan(
+            point, self._engine, choice.codec, lambda: Profile.from_bytes(Path(profile or "").read_bytes())
+        )
 
     def _unsplit(self, picture: int) -> Tensors:
         if picture not in self._outputs:

@@ -70,11 +70,7 @@ class Replay:
         self, number: int, picture: NDArray[np.uint8], payload_bytes: int, *, forgets: bool = False
     ) -> Tensors | None:
         """What the cloud's tail is given; None if the edge made another number of bytes of it."""
-        sent: Sequence[NDArray[Any]]
-        if self._encoder.carries == "picture":
-            sent = [self._preprocess.outgoing(picture, self._preprocess(picture))]
-        else:
-            sent = [each[0] for each in self._crossing(number, picture)]
+        sent = self._outgoing(number, picture)
         if forgets:
             self._encoder.forget()
         frame = self._encoded(sent)
@@ -90,6 +86,16 @@ class Replay:
             whole = arrays[0] if arrays[0].shape == recipe.picture_shape else fit_picture(arrays[0], recipe)
             return (recipe.normalise(whole)[None],)
         return tuple(array[None] for array in arrays)
+
+    def first(self, number: int, picture: NDArray[np.uint8]) -> Frame:
+        """A frame that needs no other."""
+        self._encoder.forget()
+        return self._encoded(self._outgoing(number, picture))
+
+    def _outgoing(self, number: int, picture: NDArray[np.uint8]) -> Sequence[NDArray[Any]]:
+        if self._encoder.carries == "picture":
+            return [self._preprocess.outgoing(picture, self._preprocess(picture))]
+        return [each[0] for each in self._crossing(number, picture)]
 
     def _crossing(self, number: int, picture: NDArray[np.uint8]) -> Tensors:
         key = f"{self._plan.split_point.name} {self._encoder.carries}", number

@@ -11,6 +11,7 @@ from bench.link.stream.judge import Judge, Sent
 from bench.link.stream.replay import Replay
 from shared.codecs.base import Codec, Encoded
 from shared.errors import StateMissingError
+from shared.wire.frame import unpack
 
 MODEL = tiny_model()
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
@@ -62,6 +63,11 @@ def test_a_probability_that_another_batch_would_have_rounded_is_right(judge):
 def test_a_picture_travels_as_the_edge_prepares_it(judge):
     (found,) = judge.judge("input/raw", None, [Sent(2, 192, answered(judge, 2))])
     assert (found.same_bytes, found.agrees, found.wrong) == (True, True, False)
+
+
+def test_a_sample_is_a_frame_that_a_cloud_takes(judge):
+    frame = unpack(judge.sample("relu/float32", None))
+    assert (frame.split_point, frame.fingerprint, frame.payload_bytes) == ("relu", MODEL.fingerprint, 144)
 
 
 def test_the_share_of_the_multiplications(judge):

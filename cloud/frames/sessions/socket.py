@@ -210,6 +210,12 @@ class SessionSocket(Handler, WebSocketHandler):
         account = self.service.clients.account(self.client, known=self.known)
         return self.service.bodies.open(self, account, is_frame=True)
 
+    def gone(self) -> None:
+        """The edge does not say that it is there. Its session may go on over another connection."""
+        self._closed("gone")
+        if protocol := self._protocol:
+            protocol.cut()
+
     def no_room(self, error: RequestError) -> None:
         """There is no memory for a message. What follows cannot be told from it, so the connection ends at once."""
         if protocol := self._protocol:

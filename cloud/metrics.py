@@ -14,7 +14,6 @@ from shared.observing.counting.histogram import Histogram
 from shared.observing.file_metrics import FileMetrics
 from shared.observing.metrics import Metrics
 from shared.observing.telemetry import BATCH_BUCKETS, DURATION_BUCKETS
-from shared.wire.session.cloud import FrameError
 
 ENDPOINTS = (
     "/",
@@ -39,7 +38,7 @@ ENDPOINTS = (
 )
 CERTIFICATES = ("server",)
 STEPS = ("receive", "decode", "queue", "tail", "top")
-REJECTIONS = tuple(dict.fromkeys(error.reason for error in (*all_request_errors(), FrameError, BrokenError)))
+REJECTIONS = tuple(dict.fromkeys([*(error.reason for error in all_request_errors()), BrokenError.reason]))
 CONNECTIONS_CLOSED = ("refused", "displaced", "unread", "paused")
 PROFILE_SOURCES = ("folder", "sibling")
 BROUGHT = ("taken", "failed", "missing")

@@ -20,7 +20,7 @@ from shared.process.machine import machine
 if TYPE_CHECKING:
     from bench.report.plots import Figure
 
-_PACKAGES = ("torch", "torchvision", "openvino", "numpy", "opencv-python-headless", "zstandard")
+_PACKAGES = ("torch", "torchvision", "openvino", "numpy", "opencv-python-headless", "av", "zstandard")
 
 Cell = str | int | float | Spread | None
 

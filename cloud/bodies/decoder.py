@@ -26,6 +26,7 @@ from cloud.bodies.video.decoders import VideoDecoders
 from shared.errors import DeadlineError
 from shared.limits import MAX_PICTURE_PIXELS
 from shared.network.partition import INPUT
+from shared.wire.frame import Frame, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from cloud.networks.network import LoadedNetwork
     from cloud.networks.networks import Networks
     from cloud.profiles.store import Profiles
-    from shared.wire.frame import Bytes, Frame
+    from shared.wire.frame import Bytes
 
     Remaining = Callable[[int], float]
     """Seconds that are left to a frame whose deadline is so many milliseconds; 0 is the server's own deadline."""
@@ -196,17 +197,14 @@ class Decoder:
 
     def read_frame(
         self,
-        whole: Callable[[], Frame],
+        body: Body | Frame,
         account: Account,
         entry: Entry,
         bind: Callable[[Checked], Checked] | None = None,
     ) -> tuple[LoadedNetwork, Work | Checked]:
-        """On a thread. Decodes all but videos, and pictures that have to be resized: those take longer, and tensors must not wait for them.
-
-        `bind` gives a frame the codecs of its stream, if it is of one.
-        """
+        """On a thread. Decodes all but videos, and pictures that have to be resized: those take longer, and tensors must not wait for them. `bind` gives the codecs of its stream."""
         with account.computing(self._cpu, "decode"):
-            frame = whole()
+            frame = body if isinstance(body, Frame) else unpack(body.whole())
             entry.note(frame)
             network = self._networks.of("frame", frame.fingerprint, account.name)
             checked = check_frame(frame, network.partition, self._profiles)

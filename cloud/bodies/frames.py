@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloud.bodies.json.body import Shapes, Tensors, check_shapes, read_tensors
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.codecs.coding import codecs_of, decode_tensors
 from shared.codecs.video.codec import Video
 from shared.errors import CodecError, ShapeError, SplitPointError
@@ -79,7 +80,7 @@ def check_frame(frame: wire.Frame, partition: Partition, profiles: Profiles | No
         _check_picture(codecs[0], frame.tensors[0], point)
     else:
         check_shapes([tensor.shape for tensor in frame.tensors], point.shapes, point.name)
-    if profiles and isinstance(codecs[0], Calibrated):
+    if profiles and codecs[0].id in (Calibrated.id, CalibratedInter.id):
         fitted = profiles.codec_of(frame)
         codecs = [fitted.of_tensor(number) for number in range(len(codecs))]
     return Checked(frame, tuple(codecs), point.grids)

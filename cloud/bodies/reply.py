@@ -64,22 +64,23 @@ class Composer:
                     answer = answer.in_picture(network.model.recipe, work.source)
             finally:
                 self.watch.note("top", time.perf_counter() - start_s)
-            return self.written(task, answer, work)
+            return self.written(network, task, answer, work)
 
-    def written(self, task: Task, answer: Answer, work: Work) -> Reply:
+    def written(self, network: LoadedNetwork, task: Task, answer: Answer, work: Work) -> Reply:
         """The answer as this sender is told it. Raises AnswerError."""
-        head = {"frame_id": work.frame_id, **self.head(task, work)}
+        head = {"frame_id": work.frame_id, **self.head(network, work)}
+        del task
         told = {"stages_ms": self.watch.milliseconds(), "received": self.received}
         # A task of another package may choose any names; ours win.
         body = encoded_reply({**head, **answer.fields(), **head, **told})
         return Reply(body, content_digest(body))
 
-    def head(self, task: Task, work: Work) -> dict[str, Any]:
+    def head(self, network: LoadedNetwork, work: Work) -> dict[str, Any]:
         """What every answer says."""
         return {
             "fingerprint": self.networks.current.model.fingerprint.hex(),
             "split_point": work.split_point,
-            "task": task.name,
+            "task": network.model.task.name,
         }
 
 

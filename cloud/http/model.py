@@ -17,7 +17,7 @@ from shared.errors import MediaTypeError
 from shared.limits import MAX_LABELS
 from shared.network.partition import INPUT
 from shared.security.rights import Right, one_of
-from shared.wire.frame import deadline_of, unpack
+from shared.wire.frame import deadline_of
 from shared.wire.http import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class ModelHandler(TailHandler):
         if self._is_picture():
             decoding = decoder.picture(partial(self._file, body), self.account, self.way.remaining_s)
             return await self.way.answer_decoded(decoding, composer)
-        read = partial(decoder.read_frame, lambda: unpack(body.whole()), self.account, self.way.entry)
+        read = partial(decoder.read_frame, body, self.account, self.way.entry)
         deadline_ms = deadline_of(body.pieces[0]) if body.pieces else 0
         return await self.way.one(body.size, read, composer, deadline_ms)
 

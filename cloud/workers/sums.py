@@ -43,7 +43,7 @@ ADDED = frozenset(
         f"{_CLOUD}{name}"
         for name in (
             "queue_depth", "queue_capacity", "buffered_bytes", "frames", "active_clients", "connections", "ledger_bytes", "audit_bytes",
-            "workers", "video_streams",
+            "workers", "video_streams", "sessions",
         )
     }
     | {"process_virtual_memory_bytes", "process_resident_memory_bytes", "process_open_fds"}

@@ -59,7 +59,8 @@ class Encoder:
             if self._metrics.wire.budget.is_spent:
                 return form(withheld="budget", changed=changed)
             stream, room = self._stream_of(frame, frame.plan.codec), _room_of(frame)
-            if room and stream and not room.admits(stream, self._deadline_s(frame)):
+            live = self._cameras[frame.origin.camera].live
+            if room and stream and not room.admits(stream, self._deadline_s(frame), live=live):
                 return form(withheld="late", changed=changed)  # before any state has moved
             if stream is None:
                 frame.plan.codec.forget()  # nobody keeps what it needs: of a codec of streams, each is a keyframe

@@ -161,6 +161,8 @@ def _codecs(settings: EdgeSettings, points: Sequence[SplitPoint], profiles: dict
         usable = {name: at_point(make_codec(name), point) for name in names}
         if point.name in profiles:
             usable |= _with_profile(settings.codec, profiles[point.name])
+        if settings.session == "off" and settings.codec in (None, AUTO):
+            usable = {name: codec for name, codec in usable.items() if not codec.inter}
         if settings.still_threshold:
             usable = {name: codec for name, codec in usable.items() if _has_symbols(codec)}
         if usable:

@@ -160,6 +160,7 @@ class Observations:
             in_flight=self._in_flight,
             deadline_s=self._deadline_s,
             keyframe_sizes=self._sizes.keyframes,
+            picture_size=self._sizes.pictures,
             loss=self._sizes.loss,
             has_session=self._wire.has_session,
             frame_overhead_bytes=self._wire.frame_overhead_bytes,

@@ -120,7 +120,7 @@ class Line:
         """Whether the edge takes another network as soon as the cloud has it."""
         self.sessions: list[_Sessions] = []
         """Those of each edition of the network."""
-        self.flow = Flow(lambda: self.link.state, time.monotonic)
+        self.flow = Flow(lambda: self.link.state, time.monotonic, most=max(1, in_flight - 1))
         self.overhead = Overhead(metrics.session.overhead)
         self.heard = Heard()
         self.gives_bundle = False

@@ -11,7 +11,15 @@ _RETRYABLE = frozenset(
         # no answer, or none that counts
         *("unreachable", "late", "damaged", "deadline"),
         # the cloud's refusals that say when to come again
-        *("over_quota", "slow_body", "displaced", "queue_full", "transfers_full", "unavailable"),
+        *(
+            "over_quota",
+            "slow_body",
+            "displaced",
+            "queue_full",
+            "transfers_full",
+            "sessions_full",
+            "unavailable",
+        ),
     }
 )
 

@@ -11,6 +11,7 @@ from kits.openapi import METHODS, document, filled, operations, resolved
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from cloud.access import refusals
+from cloud.frames.sessions.socket import IsSession
 from cloud.http.app import make_app
 from cloud.http.base import Handler
 from cloud.http.model import ModelHandler
@@ -27,10 +28,11 @@ ERRORS = [
 
 
 def rules() -> Iterator[tuple[re.Pattern[str], type[Handler]]]:
-    """What matches a path, and the handler that it goes to."""
+    """What matches a path, and the handler that it goes to; a session is described with the path that it shares."""
     service: Any = SimpleNamespace(cloud="0" * 16)
     for rule in make_app(service).wildcard_router.rules:
-        yield rule.matcher.regex, rule.target
+        if not isinstance(rule.matcher, IsSession):
+            yield rule.matcher.regex, rule.target
 
 
 def handler_of(path: str) -> type[Handler]:

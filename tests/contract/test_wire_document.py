@@ -17,7 +17,7 @@ from shared.codecs import CODECS
 from shared.codecs.base import STATE_BYTES
 from shared.codecs.calibrated.context_model import CLASSES, LATENT_LIMIT, OWN_KINDS, PREDICTIONS
 from shared.codecs.calibrated.entropy import SCALE
-from shared.codecs.calibrated.inter.history import CONTEXTS
+from shared.codecs.calibrated.inter.history import CONTEXTS, UNRESTS
 from shared.codecs.calibrated.inter.tables import PREVIOUS, SIGNS
 from shared.codecs.calibrated.profile import FORMAT, FORMAT_2, FORMAT_3, FORMAT_4, HASH_BYTES
 from shared.wire import frame as wire
@@ -160,7 +160,7 @@ def test_a_number_in_the_text_is_the_codes() -> None:
         f"at most {limits.MAX_JPEG_SCANS} scans and, before the first of them, at most {limits.MAX_PICTURE_PIECES} segments",
         f"a PNG at most {limits.MAX_PNG_TEXT_BYTES} bytes of comments, and {limits.MAX_PICTURE_PIECES} chunks besides one for each 1024",
         f"4 bytes for each of the picture's values, and {limits.MAX_PICTURE_EXTRA_BYTES} more",
-        f"({CONTEXTS}, {CLASSES}) | for every pass s; 0 to {CLASSES - 1} |",
+        f"({UNRESTS}, {CONTEXTS}, {CLASSES}) | for every pass s; 0 to {CLASSES - 1} |",
         f"Its profile has the format `{FORMAT_4}`",
         f"(tables, {PREVIOUS}, levels - 1) | positive,",
         f"at most {limits.MAX_CODING_TABLES} rows; `magnitude_kind`",

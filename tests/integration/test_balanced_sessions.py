@@ -48,7 +48,14 @@ class Behind:
 
 def frame(number: int) -> Frame:
     array = np.random.default_rng(number).normal(size=bundles.SHAPES["pool"]).astype(np.float32)
-    return frame_of(NAMES["float32"], array, split_point="pool", fingerprint=FINGERPRINT, frame_id=number, deadline_ms=9_000)
+    return frame_of(
+        NAMES["float32"],
+        array,
+        split_point="pool",
+        fingerprint=FINGERPRINT,
+        frame_id=number,
+        deadline_ms=9_000,
+    )
 
 
 def test_a_session_is_one_cloud_s_and_moves_when_that_drains(balanced):
@@ -94,3 +101,22 @@ def test_a_killed_cloud_s_session_is_opened_anew_at_another(balanced):
         ),
         "a session that is not known there",
     )
+
+
+def test_an_edge_s_frames_go_by_sessions_and_none_is_lost_when_a_cloud_drains(balanced):
+    fleet, running = balanced
+    run = fleet.edge(running.url, fps=40, frames=400, session="only")
+    run.wait_for_records(100)
+    answered = [
+        cloud.metrics().value("splitdnn_cloud_session_frames_total", outcome="answered")
+        for cloud in fleet.clouds
+    ]
+    first = answered.index(max(answered))
+    assert answered[first] >= 50
+    fleet.clouds[first].process.terminate()
+    assert fleet.clouds[first].process.wait(60) == 0
+    records = run.finish()
+    fleet.join(run)
+    by = [record["answered_by"] for record in records]
+    assert len(by) == 400
+    assert by.count("cloud") >= 390

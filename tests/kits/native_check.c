@@ -132,7 +132,7 @@ static void fill_following(Model *m, Pass *passes) {
     m->following_significance = significance, m->following_zeros = zeros;
     m->following_positive = positive, m->following_signs = signs;
     m->following_starts = m->starts, m->following_sizes = m->sizes; /* 24 rows are as many as 3 kinds have */
-    for (int i = 0; i < m->pass_count; i++) passes[i].following = bytes_below(CONTEXTS * CLASSES, CLASSES, 1);
+    for (int i = 0; i < m->pass_count; i++) passes[i].following = bytes_below(UNRESTS * CONTEXTS * CLASSES, CLASSES, 1);
 }
 
 /* A stream of FRAMES frames: its words, symbols and histories. */
@@ -154,20 +154,21 @@ static int follow(Model *m, Pass *passes, int number) {
     for (int32_t number_of_level = 0; number_of_level < splitdnn_levels(); number_of_level++) {
         const Level *level = splitdnn_level(number_of_level);
         memset(scratch, 0xa5, splitdnn_scratch(m));
-        uint8_t *kept[2][4], *again = memory(symbols), *signs_again = memory(symbols);
-        for (int i = 0; i < 8; i++) kept[i / 4][i % 4] = memory(symbols);
+        uint8_t *kept[2][5], *again = memory(symbols), *signs_again = memory(symbols);
+        for (int i = 0; i < 10; i++) kept[i / 5][i % 5] = memory(symbols);
         uint64_t hash = 14695981039346656037ull;
         for (int i = 0; i < FRAMES; i++) {
             uint8_t **now = kept[i % 2], **before = kept[1 - i % 2];
-            const History known = {before[0], before[1], before[3]}, *history = i ? &known : NULL;
+            const History known = {before[0], before[1], before[2], before[3], before[4]}, *history = i ? &known : NULL;
             uint8_t *negative = m->is_signed ? now[1] : NULL, *negative_again = m->is_signed ? signs_again : NULL;
             wrong += !level->quantise(m, values[i], history, number % 2 ? 0.3f : 0, now[0], negative);
             const int64_t count = level->encode(m, now[0], negative, history, scratch, words);
             wrong += !level->decode(m, (const uint8_t *)words, count, history, scratch, again, negative_again);
             wrong += memcmp(now[0], again, symbols) != 0;
-            level->remember(m, now[0], negative, i ? before[2] : NULL, scratch, now[2], now[3]);
+            level->remember(m, now[0], negative, history, scratch, now[2], now[3], now[4]);
             if (negative) wrong += memcmp(negative, negative_again, symbols) != 0;
             hash = hashed(hashed(hashed(hash, words, 4 * count), now[2], symbols), now[3], symbols);
+            hash = hashed(hash, now[4], (size_t)m->rows * m->columns);
             const int32_t ended = level->decode(m, (const uint8_t *)junk, JUNK, history, scratch, again, negative_again);
             hash = hashed(hashed(hash, &ended, 4), again, symbols);
         }

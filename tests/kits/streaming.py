@@ -18,7 +18,8 @@ from shared.wire.frame import pack
 class Camera:
     """Encodes and asks, in the order of its calls, as the encoder and a task for each frame do."""
 
-    def __init__(self, uplink, *, deadline_s=20.0, seed=0, size=24):
+    def __init__(self, uplink, *, deadline_s=20.0, seed=0, size=24, live=False):
+        self.live = live
         self.asking = uplink.asking(WANTED, Classify(MODEL.labels, WANTED.top), deadline_s)
         self.room = self.asking.room
         self.stream = self.room.stream(Differences())
@@ -31,7 +32,7 @@ class Camera:
     def encode(self):
         """One frame, and what its answer must be; None if there is no room."""
         array = self.generator.integers(0, 256, self.size, dtype=np.uint8)
-        if not self.room.admits(self.stream, self.deadline_s):
+        if not self.room.admits(self.stream, self.deadline_s, live=self.live):
             return None
         self.count += 1
         frame = encode_frame(

@@ -13,7 +13,6 @@ import zlib
 from math import prod
 from types import SimpleNamespace as Frame
 
-import av
 import numpy as np
 import zstandard
 from PIL import Image
@@ -67,10 +66,7 @@ def decode(frame: Frame, profile: bytes = b"", states: dict | None = None) -> li
 
 
 def decode_one(codec: int, params: bytes, payload: bytes, shape: tuple) -> np.ndarray:
-    assert len(params) == {5: 5, 6: 5, 7: 5, 8: 5, 68: 4, 69: 4, 70: 4}.get(codec, 0)
-    if codec > 67:
-        assert not any(params)
-        return keyframe({68: "h264", 69: "hevc", 70: "libdav1d"}[codec], payload, shape)
+    assert len(params) == {5: 5, 6: 5, 7: 5, 8: 5}.get(codec, 0)
     if codec > 64:
         array = np.asarray(Image.open(io.BytesIO(payload)))
         assert array.shape == shape
@@ -85,21 +81,6 @@ def decode_one(codec: int, params: bytes, payload: bytes, shape: tuple) -> np.nd
         return (array.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
     assert codec == 64 or np.isfinite(array).all()
     return array if codec == 64 else array.astype(np.float32)
-
-
-def keyframe(name: str, payload: bytes, shape: tuple) -> np.ndarray:
-    """The picture of a video's keyframe."""
-    decoder = av.CodecContext.create(name, "r")
-    (frame,) = decoder.decode(av.Packet(payload)) or decoder.decode(None)
-    assert (frame.height, frame.width) == tuple(max(16, side + side % 2) for side in shape[:2])
-    planes = frame.reformat(format="yuv444p", interpolation="BICUBIC").to_ndarray().astype(float)
-    y, u, v = (
-        (planes - np.array([16, 128, 128]).reshape(3, 1, 1))
-        * 255
-        / np.array([219, 224, 224]).reshape(3, 1, 1)
-    )
-    rgb = np.stack([y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u], axis=-1)
-    return np.rint(rgb).clip(0, 255).astype(np.uint8)[: shape[0], : shape[1]]
 
 
 class Coder:
@@ -143,9 +124,7 @@ def calibrated(tensors: list[Frame], profile: bytes, states: dict) -> list[np.nd
     return found
 
 
-def calibrated_one(
-    payload: bytes, shape: tuple, about: dict, arrays: dict, before: Frame | None
-) -> tuple[np.ndarray, Frame]:
+def calibrated_one(payload: bytes, shape: tuple, about: dict, arrays: dict, before: Frame | None) -> tuple:
     """The array, and the state that it leaves."""
     whole = (1, 1, *shape) if len(shape) == 1 else (1, *shape) if len(shape) == 2 else (*shape[1:], shape[0])
     whole = (*shape[:2], prod(shape[2:])) if len(shape) == 4 else whole
@@ -156,12 +135,18 @@ def calibrated_one(
 
 
 def state_of(magnitudes: np.ndarray, negative: np.ndarray | None, before: Frame | None) -> Frame:
-    crc = int.from_bytes(before.hash, "little") if before else 0
+    crc, some = int.from_bytes(before.hash, "little") if before else 0, magnitudes > 0
     for symbols_of in (magnitudes,) if negative is None else (magnitudes, negative):
         crc = zlib.crc32(symbols_of.astype("u1").tobytes(), crc)
-    heat = before.heat if before else 255 * (magnitudes > 0)
-    heat = np.where(magnitudes > 0, 255 - 3 * (255 - heat) // 4, 3 * heat // 4)
-    return Frame(magnitudes=magnitudes, negative=negative, heat=heat, hash=(crc or 1).to_bytes(4, "little"))
+    heat, unrest = before.heat if before else 255 * some, np.full(magnitudes.shape[:2], 5)
+    heat = np.where(some, 255 - 3 * (255 - heat) // 4, 3 * heat // 4)
+    if before:
+        was = before.magnitudes > 0
+        counts = [np.sum(each, 2)[:, :, None] for each in (some != was, some.astype(int) + was)]
+        changed, all_ = ((3 * each + neighbours(each, 1, 1))[:, :, 0] for each in counts)
+        unrest = sum((100 * changed > percent * all_).astype(int) for percent in (4, 10, 20, 33))
+    hash_ = (crc or 1).to_bytes(4, "little")
+    return Frame(magnitudes=magnitudes, negative=negative, heat=heat, unrest=unrest, hash=hash_)
 
 
 def contexts_of(state: Frame) -> np.ndarray:
@@ -170,9 +155,7 @@ def contexts_of(state: Frame) -> np.ndarray:
     return m + 3 * np.digitize(state.heat, (16, 64, 128, 192, 240)) + 18 * near
 
 
-def symbols(
-    payload: bytes, about: dict, arrays: dict, grid: tuple, before: Frame | None = None
-) -> tuple[np.ndarray, np.ndarray | None]:
+def symbols(payload: bytes, about: dict, arrays: dict, grid: tuple, before: Frame | None) -> tuple:
     """Magnitudes and which are negative (None: no tensor of this profile has signs), (rows, columns, channels)."""
     coder, signed, groups = Coder(payload), about["signed"] == "1", int(about["groups"])
     magnitudes, negative = np.zeros(grid, int), np.zeros(grid, bool)
@@ -182,7 +165,8 @@ def symbols(
         at = [(r, k, c) for r, k in np.argwhere(colour == s % 2) for c in range(first, last)]
         classes = classes_of(s, np.minimum(magnitudes, 2), arrays, first, last) if at else None
         if at and before:
-            classes = arrays[f"inter.{s}.classes"][contexts_of(before)[:, :, first:last], classes]
+            contexts = contexts_of(before)[:, :, first:last]
+            classes = arrays[f"inter.{s}.classes"][before.unrest[:, :, None], contexts, classes]
         for r, k, c in sorted(at, key=lambda p: classes[p[0], p[1], p[2] - first]):
             ladder = int(arrays["inter.ladder" if before else "ladder"][classes[r, k, c - first]])
             magnitudes[r, k, c] = coder.read([65536 - ladder, ladder])

@@ -10,6 +10,7 @@ from cloud.bodies.reply import Composer, Reply
 
 if TYPE_CHECKING:
     from cloud.bodies.frames import Work
+    from cloud.networks.network import LoadedNetwork
     from shared.tasks.base import Answer, Task
 
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 class SessionComposer(Composer):
     """Composes it, without a digest, as every message of a session has a CRC. For any thread."""
 
-    def written(self, task: Task, answer: Answer, work: Work) -> Reply:
+    def written(self, network: LoadedNetwork, task: Task, answer: Answer, work: Work) -> Reply:
         packed = task.pack(answer)
         if packed is not None:
             return Reply(packed, json_bytes=0)
-        head = self.head(task, work)
+        head = self.head(network, work)
         return Reply(encoded_reply({**head, **answer.fields(), **head}))

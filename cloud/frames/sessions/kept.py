@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Said: TypeAlias = Answered | tuple[int, RequestError]
 """The answer to a frame, or its number with the refusal."""
-KEPT_BYTES = 2 << 20
-"""Bytes of all answers that one session keeps; one of them may be as long as half of it."""
+KEPT_BYTES = 1 << 20
+"""Bytes of all answers that one session keeps. A longer one is computed again, if the connection breaks while it is under way."""
 _OVERHEAD_BYTES = 512
 
 

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cloud.access.budget import BodyBudget, Place
+    from cloud.config import CloudSettings
+
+_MOST_BYTES = 16 << 20
+"""A longer message would hold up the event loop for tens of milliseconds, as it is unmasked and checked there: such a frame goes by a request."""
+
+
+def most_bytes(settings: CloudSettings) -> int:
+    """How long a message may be."""
+    return min(settings.max_body_bytes, _MOST_BYTES)
 
 
 @dataclass(slots=True)

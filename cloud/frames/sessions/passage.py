@@ -198,7 +198,7 @@ class Passage:
         """On a thread."""
         with stream.guard:
             found = self._session.service.decoder.read_frame(
-                lambda: self._arrived.frame, self._way.account, self._entry, stream.bound
+                self._arrived.frame, self._way.account, self._entry, stream.bound
             )
             # A picture of another size than the network's is decoded later.
             if isinstance(found[1], Work):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from cloud.frames.sessions.metrics import SessionMetrics
 
     GoAwayReason = Literal["drain", "rebalance", "idle", "replaced"]
+
+_log = logging.getLogger(__name__)
 
 HELLO_S = 10.0
 """How long a connection may take to its first message."""
@@ -126,10 +129,13 @@ class Sessions:
             stranger.silent()
         known = frozenset(profiles)
         for guest in list(self._sessions.values()):
-            guest.forget_profiles(known)
             age_s = self._age_s * (1 + guest.id[0] / 256 / _SPREAD)
-            if guest.is_over(now_s, age_s):
-                self.remove(guest)
+            try:
+                guest.forget_profiles(known)
+                if guest.is_over(now_s, age_s):
+                    self.remove(guest)
+            except Exception:  # noqa: BLE001 - whatever it was, the others are looked after
+                _log.exception("a session was not looked after")
 
     def go_away(self, reason: GoAwayReason) -> None:
         """Tell all edges to open another session."""

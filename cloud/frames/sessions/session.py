@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cloud.access.refusals import OverQuotaError
 from cloud.frames.sessions.kept import Kept
+from cloud.frames.sessions.message import most_bytes
 from cloud.frames.sessions.passage import Passage
 from cloud.frames.sessions.streams import Stream
 from shared.limits import MAX_STREAMS
@@ -94,7 +95,7 @@ class Session:
             self.frames[number].withdraw()
         here = {*self.frames, *(each.number if isinstance(each, Answered) else each[0] for each in answers)}
         received = tuple(number for number in hello.unanswered if number in here)
-        limit = self.service.settings.max_body_bytes
+        limit = most_bytes(self.service.settings)
         welcome = Welcome(
             self.id,
             self.service.cloud,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import parse_qs
 
 from tornado.iostream import StreamClosedError
-from tornado.routing import Matcher
+from tornado.routing import PathMatches
 from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, _WebSocketParams
 
 from cloud.access.audit import Action
 from cloud.frames.sender import told_of
-from cloud.frames.sessions.message import Message
+from cloud.frames.sessions.message import Message, most_bytes
 from cloud.frames.sessions.passage import PATH
 from cloud.frames.sessions.protocol import BoundedProtocol
 from cloud.frames.sessions.session import Session
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 PING_S, PONG_S = 30.0, 20.0
 """How often a peer is asked whether it is there, which takes 8 bytes both ways, and how long it may take to say so."""
-MAX_UNREAD_BYTES = 1 << 20
+MAX_UNREAD_BYTES = 4 << 20
 """Answers that wait until the edge reads; above it the connection ends, and the edge may go on over another."""
 _MAX_FIELDS = 8
 """Fields of a question."""
@@ -44,12 +44,15 @@ _MAX_CLOSE_BYTES = 120
 """What a closing frame may say."""
 
 
-class IsSession(Matcher):
+class IsSession(PathMatches):
     """A request for a session. Without `Upgrade`, `/session` is what the page asks who is logged in."""
+
+    def __init__(self) -> None:
+        super().__init__(PATH)
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         asks = request.headers.get("Upgrade", "").strip().lower() == "websocket"
-        return {} if request.path == PATH and request.method == "GET" and asks else None
+        return super().match(request) if asks and request.method == "GET" else None
 
 
 class SessionSocket(Handler, WebSocketHandler):
@@ -87,7 +90,7 @@ class SessionSocket(Handler, WebSocketHandler):
 
     @property
     def max_message_size(self) -> int:
-        return self.service.settings.max_body_bytes
+        return most_bytes(self.service.settings)
 
     def get_websocket_protocol(self) -> BoundedProtocol | None:
         if self.request.headers.get("Sec-WebSocket-Version") != "13":
@@ -137,6 +140,7 @@ class SessionSocket(Handler, WebSocketHandler):
                 raise
             told = told_of(error)
             session.sender.refused(told, error.status, PATH, self.action, size=held.size)
+            session.sender.ended("refused", 0, held.size, 0.0)
             self.service.metrics.sessions.frames.labels(outcome="refused").inc()
             session.say((error.number, error))
             return
@@ -152,12 +156,13 @@ class SessionSocket(Handler, WebSocketHandler):
             self.service.sessions.remove(session)
 
     def _greet(self, hello: Hello) -> None:
-        """Raises BodyError for a question that nobody can answer."""
+        """Raises BodyError for a question that nobody can answer, and UnavailableError while the cloud drains."""
         service, wanted = self.service, self._wanted(hello.question)
         service.sessions.greeted(self)
         found = service.sessions.find(hello.session) if hello.session else None
         resumed = isinstance(found, Session) and found.may_go_on(self.sender)
         if not resumed:
+            service.lifecycle.require_ready()
             found = Session(service, self.sender, self.caller, time.monotonic())
             service.sessions.add(found)
         assert isinstance(found, Session)
@@ -202,7 +207,8 @@ class SessionSocket(Handler, WebSocketHandler):
 
     def open_place(self) -> Place:
         """A place for a message. Raises BusyError."""
-        return self.service.bodies.open(self, self.account, is_frame=True)
+        account = self.service.clients.account(self.client, known=self.known)
+        return self.service.bodies.open(self, account, is_frame=True)
 
     def no_room(self, error: RequestError) -> None:
         """There is no memory for a message. What follows cannot be told from it, so the connection ends at once."""

@@ -15,8 +15,8 @@ from edge.calibration.fitting.magnitudes import drawn, frequencies
 from shared.codecs.calibrated.context_model import CLASSES, Canvas, kinds_of
 from shared.codecs.calibrated.entropy import SCALE
 from shared.codecs.calibrated.grid import grid_shape, to_grid
-from shared.codecs.calibrated.inter.history import CONTEXTS
-from shared.codecs.calibrated.inter.tables import PREVIOUS, PREVIOUS_CLASS, SIGNS, sign_classes
+from shared.codecs.calibrated.inter.history import CONTEXTS, UNRESTS
+from shared.codecs.calibrated.inter.tables import PREVIOUS, PREVIOUS_CLASS, SIGNS, context_index, sign_classes
 from shared.codecs.calibrated.native.reference import NumpyModel
 
 if TYPE_CHECKING:
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     """Tensors of frames that follow each other, several times."""
 
 _LEAST_ODDS, _MOST_ODDS = 1 / 16000, 400.0
+_CELLS = UNRESTS * CONTEXTS * CLASSES
 _PRIOR = 12.0
 _TABLE_PRIOR = 30.0
-STICKY = (0.0, 0.25, 0.5)
-"""Of the symbols that are counted: an edge may choose any."""
+STICKY = (0.0, 0.5, 0.5)
+"""How sticky the symbols are that are counted; an edge may choose any."""
 
 
 def fit_following(
@@ -82,7 +83,7 @@ class _Counts:
         self._model = model
         self._kinds = kinds
         passes = 1 + max(each.index for each in model.coder.passes)
-        self._zeros = np.zeros((passes, CONTEXTS * CLASSES, 2))
+        self._zeros = np.zeros((passes, _CELLS, 2))
         tables = 0 if kinds is None else (int(kinds.max()) + 1) * PREVIOUS
         self._sizes = np.zeros((tables, model.levels))
         self._signs = np.zeros((SIGNS, 2))
@@ -94,15 +95,12 @@ class _Counts:
         coder = self._model.coder
         canvas = Canvas.of(magnitudes)
         flat = magnitudes.reshape(-1, magnitudes.shape[2])
-        contexts = history.contexts.reshape(flat.shape)
         for current in coder.passes:
             there = np.ix_(current.positions, np.arange(current.first, current.last))
-            key = contexts[there].ravel().astype(np.intp) * CLASSES + coder.contexts.classes(current, canvas)
+            key = context_index(current, history) * CLASSES + coder.contexts.classes(current, canvas)
             some = flat[there].ravel() > 0
             for which in (0, 1):
-                self._zeros[current.index, :, which] += np.bincount(
-                    key[some == which], minlength=CONTEXTS * CLASSES
-                )
+                self._zeros[current.index, :, which] += np.bincount(key[some == which], minlength=_CELLS)
             if negative is not None:
                 self._add_signs(current, negative.reshape(flat.shape)[there].ravel()[some], history, some)
         if self._kinds is not None:
@@ -122,11 +120,12 @@ class _Counts:
         rungs = ladder()
         odds = np.log(rungs / (SCALE - rungs.astype(np.float64)))
         found: dict[str, NDArray[Any]] = {"inter.ladder": rungs}
-        everywhere = self._zeros.sum(0).reshape(CONTEXTS, CLASSES, 2)
-        of_context = _share(everywhere.sum(1), 0.5, 50.0)[:, None]
-        usual = _share(everywhere, of_context, _PRIOR)
+        everywhere = self._zeros.sum(0).reshape(UNRESTS, CONTEXTS, CLASSES, 2)
+        usual = _share(everywhere.sum((0, 2)), 0.5, 50.0)[:, None]
+        for counts in (everywhere.sum(0), everywhere):
+            usual = _share(counts, usual, _PRIOR)
         for current in self._model.coder.passes:
-            share = _share(self._zeros[current.index].reshape(CONTEXTS, CLASSES, 2), usual, _PRIOR)
+            share = _share(self._zeros[current.index].reshape(everywhere.shape), usual, _PRIOR)
             nearest = np.abs(np.log(share / (1 - share))[..., None] - odds).argmin(-1)
             found[f"inter.{current.index}.classes"] = nearest.astype(np.uint8)
         if self._kinds is not None:

@@ -102,4 +102,5 @@ def frequencies(shares: NDArray[np.float64]) -> NDArray[np.uint16]:
     most = exact.argmax(-1, keepdims=True)
     short = SCALE - exact.sum(-1, keepdims=True)
     np.put_along_axis(exact, most, np.take_along_axis(exact, most, -1) + short, -1)
-    return exact.astype(np.uint16)
+    found: NDArray[np.uint16] = exact.astype(np.uint16)
+    return found

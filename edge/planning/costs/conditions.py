@@ -46,6 +46,8 @@ class Conditions:
     """What travels for a frame beside its payload, the answer included: headers of whatever carries it, both ways."""
     bytes_per_s: float = math.inf
     """What the data budget allows to spend from now on, both ways; infinite without one."""
+    picture_size: float = 1.0
+    """As `sizes`, of codecs for pictures that are not in there: what makes pictures of one codec larger does so to those of others."""
     edge_overlap: float = 1.0
     """The time between two frames of a busy edge, relative to the time that one of them takes there: its steps work on several at once."""
     queue_size: int = 2
@@ -77,10 +79,10 @@ class Conditions:
         if option.codec is None:
             return 0.0
         share = self.keyframe_share(option)
-        usual = option.frame_bytes * self.sizes.get(option.codec, 1.0)
-        return (1 - share) * usual + share * option.keyframe_bytes * self.keyframe_sizes.get(
-            option.codec, 1.0
-        )
+        unknown = self.picture_size if option.split_point == INPUT else 1.0
+        usual = option.frame_bytes * self.sizes.get(option.codec, 1.0 if option.is_inter else unknown)
+        keyframe = option.keyframe_bytes * self.keyframe_sizes.get(option.codec, unknown)
+        return (1 - share) * usual + share * keyframe
 
     def wire_bytes(self, option: Option) -> float:
         """What a frame of this option costs in all, both ways; 0 if nothing travels."""

@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from edge.uplink.link import Tracker
+from shared.network.partition import INPUT
 
 if TYPE_CHECKING:
     from edge.planning.costs.option import Option
@@ -20,6 +21,7 @@ class Sizes:
     def __init__(self) -> None:
         self._usual: defaultdict[str, Tracker] = defaultdict(Tracker)
         self._keyframes: defaultdict[str, Tracker] = defaultdict(Tracker)
+        self._pictures: Tracker | None = None
         self._lost: deque[bool] = deque(maxlen=_LATEST)
 
     @property
@@ -31,6 +33,11 @@ class Sizes:
     def keyframes(self) -> dict[str, float]:
         """Those of keyframes."""
         return {codec: tracker.or_else(1.0) for codec, tracker in self._keyframes.items()}
+
+    @property
+    def pictures(self) -> float:
+        """Those of the codec for pictures that was used last; 1 before."""
+        return self._pictures.or_else(1.0) if self._pictures else 1.0
 
     @property
     def loss(self) -> float:
@@ -45,6 +52,8 @@ class Sizes:
             self._keyframes[option.codec].add(size / max(1.0, option.keyframe_bytes))
         else:
             self._usual[option.codec].add(size / max(1.0, option.frame_bytes))
+            if option.split_point == INPUT and not option.is_inter:
+                self._pictures = self._usual[option.codec]
 
     def sent(self, option: Option, *, lost: bool) -> None:
         """A frame of this option was answered, or lost: a stream goes on with a keyframe after one that is."""

@@ -20,8 +20,11 @@ class Room(Protocol):
     def stream(self, codec: Codec) -> Stream:
         """For the frames of one camera under one plan, which has this codec."""
 
-    def admits(self, stream: Stream, deadline_s: float) -> bool:
-        """Whether the stream's next frame may be encoded now. If so it begins in the place where it is going to travel."""
+    def admits(self, stream: Stream, deadline_s: float, *, live: bool) -> bool:
+        """Whether the stream's next frame may be encoded now. If so it begins in the place where it is going to travel.
+
+        One that is not `live` always may: it can wait, and those after it wait for it.
+        """
 
     def ticket(self, stream: Stream, frame: Frame) -> Ticket:
         """For a frame that has been encoded."""
@@ -45,10 +48,14 @@ class Door:
         """See `Room`."""
         return Stream(codec, self._metrics)
 
-    def admits(self, stream: Stream, deadline_s: float) -> bool:
+    def admits(self, stream: Stream, deadline_s: float, *, live: bool) -> bool:
         """See `Room`. Without a session every frame may."""
         place = self.place
-        if place is not None and not self._flow.has_room(stream.usual_bytes, deadline_s):
+        if (
+            live
+            and place is not None
+            and not self._flow.has_room(stream.usual_bytes, deadline_s, stream.under_way)
+        ):
             self._metrics.withheld.inc()
             return False
         stream.enter(place)
@@ -56,5 +63,5 @@ class Door:
 
     def ticket(self, stream: Stream, frame: Frame) -> Ticket:
         """See `Room`."""
-        reservation = None if self.place is None else self._flow.reserve(frame.payload_bytes)
+        reservation = None if self.place is None else self._flow.reserve(frame.payload_bytes, stream)
         return Ticket(stream.encoded(frame), frame, reservation)

@@ -46,6 +46,8 @@ class Stream:
         self.codec = codec.for_stream() if codec.inter else codec
         self.usual_bytes = 0
         """The size of its latest frame that needed another, or of its latest."""
+        self.under_way = 0
+        """Frames that are encoded and not answered, and for which there is a reservation."""
         self.home: object = None
         """Which of several clouds has its state. Used from the event loop only."""
         self._metrics = metrics

@@ -112,7 +112,7 @@ class Traffic:
         self._sizes[number] = passage.sent_bytes
         self._sent += 1
         if passage.reservation:
-            passage.reservation.release()
+            passage.reservation.written()
         self._flow.wrote(passage.sent_bytes)
         self._estimate.sent(number, passage.sent_bytes)
         self._metrics.bytes.labels(direction="up").inc(passage.sent_bytes - passage.frame.payload_bytes)

@@ -42,7 +42,7 @@ is usual at a position."""
 FORMAT_3 = "splitdnn-profile-3"
 """The corrector is of whole numbers."""
 FORMAT_4 = "splitdnn-profile-4"
-"""There are models of frames that follow a known one, for the codec `calibrated-inter`."""
+"""There are models of frames that follow a known one."""
 _FORMATS = [FORMAT, FORMAT_2, FORMAT_3, FORMAT_4]
 _BY_PLACE = ("channel_kind", "magnitude_kind", "magnitudes")
 HASH_BYTES = 16
@@ -129,9 +129,8 @@ class Profile:
             raise ProfileContentError(f"not a profile: {error}") from None
         for name, array in arrays.items():
             if array.dtype.name not in _DTYPES:
-                raise ProfileContentError(
-                    f"a profile's array {name} is {array.dtype}", accepted=sorted(_DTYPES)
-                )
+                said = f"a profile's array {name} is {array.dtype}"
+                raise ProfileContentError(said, accepted=sorted(_DTYPES))
             array.setflags(write=False)
         return cls(bytes(data), *_identity(about), about, arrays)
 
@@ -173,7 +172,7 @@ def require(
     if array is None:
         raise ProfileContentError(f"the profile has no array {name}", accepted={name: wanted})
     sizes = zip(shape, array.shape, strict=False)
-    fits = len(shape) == array.ndim and all(n > 0 if size is None else n == size for size, n in sizes)
+    fits = array.ndim == len(shape) and all(n > 0 if size is None else n == size for size, n in sizes)
     if array.dtype != np.dtype(dtype) or not fits:
         raise ProfileContentError(
             f"the profile's array {name} is {array.dtype} of shape {array.shape}", accepted={name: wanted}
@@ -213,11 +212,9 @@ def _strings(data: bytes) -> dict[str, str]:
         raise ProfileContentError(
             f"the file's format is {about.get('format', '')[:_SHOWN]!r}", accepted={"formats": _FORMATS}
         )
-    size = len(json.dumps(about))
-    if size > MAX_PROFILE_STRINGS_BYTES:
-        raise LimitError(
-            f"a profile whose strings take {size} bytes", accepted={"max_bytes": MAX_PROFILE_STRINGS_BYTES}
-        )
+    size, most = len(json.dumps(about)), MAX_PROFILE_STRINGS_BYTES
+    if size > most:
+        raise LimitError(f"a profile whose strings take {size} bytes", accepted={"max_bytes": most})
     return about
 
 
@@ -246,8 +243,7 @@ def _fit(shapes: Sequence[tuple[int, ...]]) -> bool:
 
 def _sorted_header(data: bytes) -> bytes:
     """safetensors writes its metadata in any order; a name that depends on the content needs a fixed one."""
-    text = _header(data)
-    header = json.loads(text)
+    header = json.loads(text := _header(data))
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     ordered = json.dumps(header, separators=(",", ":")).encode()
     ordered += b" " * (-len(ordered) % 8)

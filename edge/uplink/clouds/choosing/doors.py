@@ -25,10 +25,10 @@ class Doors:
         """See edge/uplink/session/room.py."""
         return next(iter(self._doors.values())).stream(codec)
 
-    def admits(self, stream: Stream, deadline_s: float) -> bool:
+    def admits(self, stream: Stream, deadline_s: float, *, live: bool) -> bool:
         """See edge/uplink/session/room.py. A stream that has no cloud may go to any of them."""
         doors = self._of(stream)
-        return any(door.admits(stream, deadline_s) for door in doors)
+        return any(door.admits(stream, deadline_s, live=live) for door in doors)
 
     def ticket(self, stream: Stream, frame: Frame) -> Ticket:
         """See edge/uplink/session/room.py."""

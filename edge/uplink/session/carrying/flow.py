@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,24 +14,42 @@ _SHARE = 0.75
 """The part of the deadline within which a frame must be expected to be answered: estimates err, and links falter."""
 
 
-class Reservation:
-    """The bytes of one frame that is encoded, until they are sent or given up."""
+class _Stream(Protocol):
+    """See edge/uplink/session/stream.py."""
 
-    def __init__(self, flow: Flow, size: int) -> None:
+    under_way: int
+
+
+class Reservation:
+    """One frame that is encoded: its bytes until they are sent, its place until it is answered."""
+
+    def __init__(self, flow: Flow, size: int, stream: _Stream) -> None:
         self._flow = flow
         self._size = size
+        self._stream = stream
+        self._has_ended = False
+
+    def written(self) -> None:
+        """The frame is sent. May be called again."""
+        size, self._size = self._size, 0
+        self._flow.written(size)
 
     def release(self) -> None:
-        """The frame is sent, or is not going to be. May be called again."""
-        size, self._size = self._size, 0
-        self._flow.released(size)
+        """The frame is answered, or is not going to be. May be called again."""
+        if not self._has_ended:
+            self._has_ended = True
+            self._stream.under_way -= 1
+            size, self._size = self._size, 0
+            self._flow.ended(size)
 
 
 class Flow:
     """One link's, whatever its sessions are. For any thread; times in monotonic seconds."""
 
-    def __init__(self, state: Callable[[], LinkState], clock: Callable[[], float]) -> None:
-        """`state` is asked on the event loop only."""
+    def __init__(self, state: Callable[[], LinkState], clock: Callable[[], float], *, most: int) -> None:
+        """`state` is asked on the event loop only. `most`: frames that may be encoded and not answered at once."""
+        self._most = most
+        self._frames = 0
         self._ask_state = state
         self._clock = clock
         self._lock = threading.Lock()
@@ -45,15 +63,19 @@ class Flow:
         """Bytes that are encoded and not answered."""
         return self._encoded + self._written
 
-    def has_room(self, size: int, deadline_s: float) -> bool:
+    def has_room(self, size: int, deadline_s: float, others: int = 1) -> bool:
         """Whether a frame of `size` bytes that is encoded now would be answered in time; so it is said of any while nothing is under way.
 
-        Then it shows how fast the link is.
+        Then it shows how fast the link is. `others`: frames of its own stream that are under way. A stream has a place of its own.
         """
         with self._lock:
             before = self._encoded + self._written
             if not before:
                 return True
+            if (
+                others and self._frames >= self._most
+            ):  # it would wait for one of them, while the edge could answer it
+                return False
             link = self._state
             queued_s = max(0.0, self._free_at - self._clock()) + self._encoded / link.bytes_per_s
             whole_s = queued_s + size / link.bytes_per_s + link.round_trip_s + self._computing_s
@@ -61,16 +83,24 @@ class Flow:
             most = link.bytes_per_s * deadline_s
             return whole_s <= _SHARE * deadline_s and before + size <= most
 
-    def reserve(self, size: int) -> Reservation:
+    def reserve(self, size: int, stream: _Stream) -> Reservation:
         """A frame is encoded."""
         with self._lock:
             self._encoded += size
-        return Reservation(self, size)
+            self._frames += 1
+        stream.under_way += 1
+        return Reservation(self, size, stream)
 
-    def released(self, size: int) -> None:
-        """A reservation has ended."""
+    def written(self, size: int) -> None:
+        """What was reserved for a frame is given to the connection, and counts as that from now on."""
         with self._lock:
             self._encoded -= size
+
+    def ended(self, size: int) -> None:
+        """A frame for which so much was still reserved is answered, or is not going to be."""
+        with self._lock:
+            self._encoded -= size
+            self._frames -= 1
 
     def wrote(self, size: int) -> None:
         """So many bytes are given to the connection."""

@@ -9,7 +9,7 @@ A frame names the history that it needs by its hash. Who has another one answers
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from shared.codecs.base import STATE_BYTES, Encoded
 from shared.codecs.calibrated.codec import Calibrated, any_numbers
@@ -79,7 +79,7 @@ class CalibratedInter(Calibrated):
 
     def bind(self, profile: Profile) -> CalibratedInter:
         """The codec with a profile. Raises ProfileContentError or LimitError."""
-        return CalibratedInter(profile, **self.options())
+        return CalibratedInter(profile, interval=self._interval, sticky=self._sticky)
 
     def options(self) -> dict[str, int]:
         return {"interval": self._interval, "sticky": self._sticky}
@@ -88,14 +88,10 @@ class CalibratedInter(Calibrated):
         return {"interval": (1, MOST_INTERVAL), "sticky": (0, MOST_STICKY)}
 
     def with_options(self, **options: int) -> Codec:
-        found = CalibratedInter(**options)
-        return found if self.profile is None else found._sharing(self)
-
-    def _sharing(self, other: CalibratedInter) -> Self:
-        options = self.options()
-        self.__dict__.update(other.__dict__)
-        self._interval, self._sticky = options["interval"], options["sticky"]
-        return self
+        found = CalibratedInter()
+        found.__dict__.update(self.__dict__)
+        found._interval, found._sticky = options["interval"], options["sticky"]
+        return found
 
     def for_stream(self) -> Codec:
         return self if self.profile is None else _Stream(self, _Turn())
@@ -144,11 +140,11 @@ class _Turn:
 class _Stream(CalibratedInter):
     """One tensor of one stream, in one direction."""
 
-    def __init__(self, codec: CalibratedInter, turn: _Turn) -> None:
+    def __init__(self, codec: CalibratedInter, turn: _Turn, sticky: int | None = None) -> None:
         self.__dict__.update(codec.__dict__)
-        self._turn = turn
+        self._turn, self._sticky = turn, self._sticky if sticky is None else sticky
         self._history: History | None = None
-        self._others = [_Stream(each, turn) for each in self._others]  # type: ignore[arg-type]
+        self._others = [_Stream(each, turn, self._sticky) for each in self._others]  # type: ignore[arg-type]
 
     def for_stream(self) -> Codec:
         return _Stream(self, _Turn())
@@ -172,7 +168,10 @@ class _Stream(CalibratedInter):
         return Encoded(params + (history.state if history else NONE), payload)
 
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
-        before, self._history = self._history, None  # whatever happens to this frame, it is not the next one's
+        before, self._history = (
+            self._history,
+            None,
+        )  # whatever happens to this frame, it is not the next one's
         digest, state = self._split(params)
         self._check(digest, shape)
         history = before if state != NONE else None

@@ -3,6 +3,8 @@
 Of every symbol its magnitude and sign in the previous frame, and a byte that says how often it was not zero of late:
 
     heat = 255 or 0 in a keyframe; afterwards 3/4 heat where the symbol is zero, else 255 - 3/4 (255 - heat), rounded down
+
+and of every position how many of the symbols at it and around it were zero in one of the latest two frames and not in the other.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ _MOST = 2
 """The largest magnitude that a neighbour counts as."""
 _HEATS = (16, 64, 128, 192, 240)
 _NEAR = (1, 3)
+_UNREST = (4, 10, 20, 33)
+"""Percent."""
+UNRESTS = len(_UNREST) + 2
 CONTEXTS = 3 * (len(_HEATS) + 1) * (len(_NEAR) + 1)
 _HEAT = (3 * np.digitize(np.arange(FULL + 1), _HEATS)).astype(np.uint8)
 _AROUND = (3 * (len(_HEATS) + 1) * np.digitize(np.arange(4 * _MOST + 1), _NEAR)).astype(np.uint8)
@@ -43,8 +48,12 @@ class History:
     heat: NDArray[np.uint8]
     contexts: NDArray[np.uint8]
     """0 … CONTEXTS - 1: of the symbol that comes next at each place."""
+    unrest: NDArray[np.uint8]
+    """(rows, columns): 0 … UNRESTS - 1, of which the last is after a keyframe: nothing is known of what has changed."""
     hash: int
     """CRC-32 of all symbols since the keyframe, never 0."""
+    pointers: object = None
+    """What the compiled library takes of it."""
 
     @property
     def state(self) -> bytes:
@@ -55,9 +64,9 @@ class History:
 def hash_of(symbols: Grids, before: History | None) -> int:
     """That of the history that ends with these symbols."""
     magnitudes, negative = symbols
-    found = zlib.crc32(np.ascontiguousarray(magnitudes), before.hash if before else 0)
+    found = zlib.crc32(np.ascontiguousarray(magnitudes).data, before.hash if before else 0)
     if negative is not None:
-        found = zlib.crc32(np.ascontiguousarray(negative), found)
+        found = zlib.crc32(np.ascontiguousarray(negative).data, found)
     return found or 1
 
 
@@ -67,9 +76,29 @@ def remember(symbols: Grids, before: History | None) -> History:
     some = magnitudes > 0
     if before is None:
         heat = np.where(some, np.uint8(FULL), np.uint8(0))
+        unrest = np.full(magnitudes.shape[:2], UNRESTS - 1, np.uint8)
     else:
         heat = np.where(some, np.take(HEATED, before.heat), np.take(COOLED, before.heat))
-    return History(magnitudes, negative, heat, contexts_of(magnitudes, heat), hash_of(symbols, before))
+        unrest = unrest_of(some, before.magnitudes > 0)
+    found = hash_of(symbols, before)
+    return History(magnitudes, negative, heat, contexts_of(magnitudes, heat), unrest, found)
+
+
+def unrest_of(now: NDArray[np.bool_], before: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """From what is not zero in two frames: the share that has changed, of a position three times and of its eight neighbours."""
+    changed, some = ((each.sum(2, dtype=np.int64)) for each in (now ^ before, now.astype(np.uint8) + before))
+    changed, some = (_with_neighbours(each) for each in (changed, some))
+    found = np.zeros(changed.shape, np.uint8)
+    for percent in _UNREST:
+        found += 100 * changed > percent * some
+    return found
+
+
+def _with_neighbours(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    padded = np.pad(counts, 1)
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    found: NDArray[np.int64] = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] + 2 * counts
+    return found
 
 
 def contexts_of(magnitudes: NDArray[np.uint8], heat: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from shared.codecs.calibrated.context_model import CLASSES, CodingPass, kinds_of, of_pass
 from shared.codecs.calibrated.entropy import SCALE, Alphabet
-from shared.codecs.calibrated.inter.history import CONTEXTS
+from shared.codecs.calibrated.inter.history import CONTEXTS, UNRESTS
 from shared.codecs.calibrated.profile import require
 from shared.errors import ProfileContentError
 from shared.limits import MAX_CODING_TABLES, MAX_LEVELS
@@ -55,7 +55,7 @@ class InterTables:
         self._significance = Alphabet(np.stack([SCALE - ladder, ladder], axis=1))
         self._classes = {}
         for current in passes:
-            table = require(arrays, f"inter.{current.index}.classes", np.uint8, (CONTEXTS, CLASSES))
+            table = require(arrays, f"inter.{current.index}.classes", np.uint8, (UNRESTS, CONTEXTS, CLASSES))
             if table.max() >= CLASSES:
                 raise ProfileContentError("a profile's classes of known frames are out of range")
             self._classes[current.index] = table.ravel()
@@ -82,7 +82,7 @@ class InterTables:
         self, current: CodingPass, classes: NDArray[np.uint8], history: History
     ) -> tuple[NDArray[np.uint8], Alphabet]:
         """The class of each symbol of a pass, (positions x channels,), from the one that its own frame gives; and the models."""
-        index = _of_pass(history.contexts, current).astype(np.intp)
+        index = context_index(current, history)
         index *= CLASSES
         index += classes
         return np.take(self._classes[current.index], index), self._significance
@@ -98,6 +98,13 @@ class InterTables:
         """The class of each symbol's sign, and the models."""
         assert self._signs is not None
         return sign_classes(current, history), self._signs
+
+
+def context_index(current: CodingPass, history: History) -> NDArray[np.intp]:
+    """The unrest and the context of each symbol of a pass, as one number."""
+    contexts = _of_pass(history.contexts, current).reshape(len(current.positions), -1).astype(np.intp)
+    contexts += CONTEXTS * history.unrest.ravel()[current.positions, None].astype(np.intp)
+    return contexts.ravel()
 
 
 def sign_classes(current: CodingPass, history: History) -> NDArray[np.uint8]:

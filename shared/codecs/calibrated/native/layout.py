@@ -186,7 +186,7 @@ def _starts(frequencies: NDArray[np.int64]) -> NDArray[np.uint32]:
 
 
 def _starts_of_shares(shares: NDArray[np.uint16]) -> NDArray[np.uint32]:
-    """Of a zero and a one, from how probable a one is in 65536ths."""
+    """Those of a zero and a one, from how probable a one is in 65536ths."""
     ones = shares.astype(np.int64)
     return _starts(np.stack([SCALE - ones, ones], axis=1))
 

@@ -65,7 +65,7 @@ class Model(ctypes.Structure):
 class History(ctypes.Structure):
     """What is known of the frames before, as core.h has it."""
 
-    _fields_ = [(name, _ptr) for name in ("magnitudes", "negative", "contexts")]
+    _fields_ = [(name, _ptr) for name in ("magnitudes", "negative", "heat", "contexts", "unrest")]
 
 
 class _Level(ctypes.Structure):
@@ -135,7 +135,7 @@ def _level(name: str, level: _Level) -> Level:
         function("around", None, *[_ptr] * 4),
         function("tally_values", None, *[_ptr] * 6),
         function("tally_sizes", None, *[_ptr] * 3, _i32, _ptr),
-        function("remember", None, *[_ptr] * 7),
+        function("remember", None, *[_ptr] * 8),
     )
 
 

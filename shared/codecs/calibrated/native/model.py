@@ -128,11 +128,14 @@ class NativeModel:
         keyframe.
         """
         heat, contexts = np.empty(self._grid, np.uint8), np.empty(self._grid, np.uint8)
-        before = _address(history.heat) if history else None
-        with borrowed(self._grid[2]) as scratch:
-            given = _address(magnitudes), _address(negative), before, scratch
-            self._level.remember(self._at, *given, _address(heat), _address(contexts))
-        return History(magnitudes, negative, heat, contexts, hash_of((magnitudes, negative), history))
+        unrest = np.empty(self._grid[:2], np.uint8)
+        known = _known(history)
+        with borrowed(self._scratch_bytes) as scratch:
+            given = _address(magnitudes), _address(negative), _pointer(known), scratch
+            self._level.remember(self._at, *given, _address(heat), _address(contexts), _address(unrest))
+        pointers = Known(given[0], given[1], *(_address(each) for each in (heat, contexts, unrest)))
+        found = hash_of((magnitudes, negative), history)
+        return History(magnitudes, negative, heat, contexts, unrest, found, pointers)
 
     def _grids(self) -> Grids:
         return np.empty(self._grid, np.uint8), np.empty(self._grid, np.uint8) if self._signed else None
@@ -142,7 +145,10 @@ def _known(history: History | None) -> Known | None:
     """What the library takes of a history; it must be kept while it does."""
     if history is None:
         return None
-    return Known(*(_address(each) for each in (history.magnitudes, history.negative, history.contexts)))
+    if isinstance(history.pointers, Known):
+        return history.pointers
+    grids = history.magnitudes, history.negative, history.heat, history.contexts, history.unrest
+    return Known(*map(_address, grids))
 
 
 def _pointer(known: Known | None) -> int | None:

@@ -38,6 +38,12 @@ def test_threads_are_those_of_the_setting_before_those_of_the_machine():
     assert shares(settings(threads=6))[0].tail_workers == 0, "automatic stays so"
 
 
+def test_each_worker_has_its_part_of_the_sessions_or_one_unless_there_are_none():
+    assert [one.sessions for one in shares(settings(sessions=9))] == [4, 4]
+    assert [one.sessions for one in shares(settings(sessions=1))] == [1, 1]
+    assert [one.sessions for one in shares(settings(sessions=0))] == [0, 0]
+
+
 def test_each_worker_has_its_own_files():
     each = shares(settings(ledger="/logs/{hostname}-{worker}.jsonl", audit="a{worker}/{worker}.jsonl"))
     assert [one.ledger for one in each] == ["/logs/{hostname}-1.jsonl", "/logs/{hostname}-2.jsonl"]

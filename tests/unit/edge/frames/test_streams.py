@@ -32,11 +32,11 @@ class FakeFlow:
         self.asked = -1
         self.reserved = 0
 
-    def has_room(self, _size, _deadline_s):
+    def has_room(self, _size, _deadline_s, _others):
         self.asked += 1
         return self.asked not in self.full
 
-    def reserve(self, size):
+    def reserve(self, size, _stream):
         self.reserved += size
         return Reserved(self, size)
 
@@ -44,6 +44,9 @@ class FakeFlow:
 class Reserved:
     def __init__(self, flow, size):
         self.flow, self.size = flow, size
+
+    def written(self):
+        """Nothing is sent here."""
 
     def release(self):
         self.flow.reserved -= self.size
@@ -83,11 +86,11 @@ def codec(monkeypatch):
     return add_chained(monkeypatch)
 
 
-def run_of(uplink, count, **settings):
+def run_of(uplink, count, *, live=False, **settings):
     model = tiny_model()
-    run = Run(
-        FakeSource(pictures(count)), uplink, model=model, plan=plan_of(model, "relu", "chained"), **settings
-    )
+    settings |= {"queue_size": count} if live else {}  # none is dropped
+    source, plan = FakeSource(pictures(count), live=live), plan_of(model, "relu", "chained")
+    run = Run(source, uplink, model=model, plan=plan, **settings)
     records = run.to_end()
     assert len(records) == count
     assert uplink.flow.reserved == 0
@@ -109,7 +112,7 @@ def test_one_keyframe_and_the_same_answers(codec):
 
 def test_a_frame_without_room_moves_no_state(codec):
     uplink = StreamingUplink(codec, full=(3, 4))
-    run = run_of(uplink, 8, in_flight=1)
+    run = run_of(uplink, 8, live=True, in_flight=1)
     assert [each.fallback for each in run.records] == [None] * 3 + ["late"] * 2 + [None] * 3
     assert uplink.keyframes == [True] + [False] * 5  # those after it need the one before it
     assert run.count("fallbacks_total", reason="late") == 2
@@ -150,3 +153,10 @@ def test_a_trial_that_is_not_sent_is_followed_by_a_keyframe(codec):
     run = run_of(uplink, 4)
     assert run.answered_by() == ["edge"] * 4
     assert uplink.keyframes == [True]
+
+
+def test_frames_of_a_file_wait_rather_than_being_withheld(codec):
+    uplink = StreamingUplink(codec, full=range(100))
+    run = run_of(uplink, 6, in_flight=2)
+    assert run.answered_by() == ["cloud"] * 6
+    assert uplink.keyframes == [True] + [False] * 5

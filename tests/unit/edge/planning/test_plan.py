@@ -44,7 +44,7 @@ def test_a_calibrated_codec_is_for_tensors_inside_the_network_and_asks_for_a_pro
 
 
 @pytest.mark.parametrize(
-    "codec", sorted(name for name in NAMES if name != "calibrated" and not name.startswith("uint8"))
+    "codec", sorted(name for name in NAMES if not name.startswith(("calibrated", "uint8")))
 )
 def test_pictures_travel_at_the_input_only(codec):
     assert plan_of(tiny_model(), "input", codec).codec.name == codec

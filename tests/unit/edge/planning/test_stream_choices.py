@@ -56,6 +56,7 @@ def test_videos_are_choices_where_there_are_their_encoders(make, surveys, here):
     assert make()["input"] == [*PICTURE_CODECS, VIDEO_CODECS[0]]
     (plan,) = [plan for plan in make.plans if plan.label == VIDEO_CODECS[0]]
     assert plan.codec is codec, "each camera's stream is made by the encoder"
+    assert make(session="off")["input"] == list(PICTURE_CODECS)
 
 
 def test_the_inter_codec_is_beside_calibrated_where_the_profile_has_what_it_takes(make, here, tmp_path):

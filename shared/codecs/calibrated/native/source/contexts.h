@@ -154,18 +154,21 @@ static inline Rows rows_of(const Pass *pass, int32_t block) {
 }
 
 static inline __attribute__((always_inline)) void look_up(
-    const Model *m, Frame *f, const Pass *pass, const uint8_t *contexts, const Rows *rows, const int first, const int number, int32_t hits[4][CLASSES]) {
+    const Model *m, Frame *f, const Pass *pass, const History *history, const Rows *rows, const int first, const int number, int32_t hits[4][CLASSES]) {
     const int32_t own = pass->last - pass->first;
-    const uint8_t *table = pass->classes, *following = pass->following, *context[4];
-    if (contexts)
+    const uint8_t *table = pass->classes, *following[4], *context[4];
+    if (history)
 #pragma GCC unroll 4
-        for (int j = first; j < first + number; j++)
-            context[j] = contexts + (size_t)pass->positions[rows->at[j]] * m->channels + pass->first;
+        for (int j = first; j < first + number; j++) {
+            const size_t p = pass->positions[rows->at[j]];
+            context[j] = history->contexts + p * m->channels + pass->first;
+            following[j] = pass->following + (size_t)history->unrest[p] * CONTEXTS * CLASSES;
+        }
     for (int32_t c = 0; c < own; c++)
 #pragma GCC unroll 4
         for (int j = first; j < first + number; j++) {
             uint8_t found = table[f->index[j * pass->width + c]];
-            if (contexts) found = following[context[j][c] * CLASSES + found];
+            if (history) found = following[j][context[j][c] * CLASSES + found];
             f->classes[(size_t)rows->at[j] * own + c] = found;
             hits[j][found]++;
         }
@@ -191,10 +194,9 @@ static void classify(const Model *m, Frame *f, const Pass *pass, const uint8_t *
                 for (int32_t c = 0; c < own; c++) index[c] += more[c];
             }
         }
-        const uint8_t *contexts = history ? history->contexts : NULL;
         if (rows.number < 4)
-            for (int j = 0; j < rows.number; j++) look_up(m, f, pass, contexts, &rows, j, 1, hits);
-        else if (contexts) look_up(m, f, pass, contexts, &rows, 0, 4, hits);
+            for (int j = 0; j < rows.number; j++) look_up(m, f, pass, history, &rows, j, 1, hits);
+        else if (history) look_up(m, f, pass, history, &rows, 0, 4, hits);
         else look_up(m, f, pass, NULL, &rows, 0, 4, hits);
     }
     int32_t at = 0;

@@ -19,6 +19,7 @@ enum {
     NEIGHBOURHOODS = 5,
     SIZES = 8,
     TABLES = 256,
+    UNRESTS = 6,   /* how much has changed at a position: known to be little … much, not known */
     CONTEXTS = 54, /* of a symbol whose frame follows a known one */
     PREVIOUS = 8,  /* classes of its previous magnitude */
     SIGNS = 3,     /* and of its previous sign */
@@ -45,7 +46,7 @@ typedef struct {
     const int16_t *up;             /* (rank / 2, width, 2) */
     const int32_t *bias;           /* (width,) */
     const uint8_t *classes;        /* (kinds, OWN_KINDS, PREDICTIONS) */
-    const uint8_t *following;      /* (CONTEXTS, CLASSES) of classes that follow a known frame, or NULL */
+    const uint8_t *following;      /* (UNRESTS, CONTEXTS, CLASSES) of classes that follow a known frame, or NULL */
     const uint8_t *kinds, *tables; /* (count or 1, own) */
     const int32_t *positions;      /* (count,) */
     int32_t kinds_step, tables_step; /* own, or 0 where all positions share one row */
@@ -76,9 +77,9 @@ typedef struct {
     int32_t corrector_rank; /* a multiple of 4; 0: none */
 } Model;
 
-/* What is known of the frames before: grids of the latest one, and the context of each symbol that follows. */
+/* What is known of the frames before: grids of the latest one, and of each symbol that follows its context; of each position its unrest. */
 typedef struct {
-    const uint8_t *magnitudes, *negative, *contexts;
+    const uint8_t *magnitudes, *negative, *heat, *contexts, *unrest;
 } History;
 
 /* What a level of instructions offers. Grids are (positions, channels); `negative` is NULL unless the tensor is signed.
@@ -100,8 +101,9 @@ typedef struct {
     /* For calibration: tallies.h says what they count. */
     void (*tally_values)(const Model *, const uint8_t *magnitudes, const uint8_t *sums, const float *values, int64_t *counts, double *totals);
     void (*tally_sizes)(const Model *, const uint8_t *magnitudes, const uint8_t *kinds, int32_t kinds_step, int64_t *counts);
-    /* What is known after a frame: heat and contexts, from the heat before (NULL: it was a keyframe). Zeros lose their signs. */
-    void (*remember)(const Model *, const uint8_t *magnitudes, uint8_t *negative, const uint8_t *before, uint8_t *scratch, uint8_t *heat, uint8_t *contexts);
+    /* What is known after a frame, by what was known before (NULL: it was a keyframe). Zeros lose their signs. `scratch`: what a frame takes. */
+    void (*remember)(
+        const Model *, const uint8_t *magnitudes, uint8_t *negative, const History *before, uint8_t *scratch, uint8_t *heat, uint8_t *contexts, uint8_t *unrest);
 } Level;
 
 #endif

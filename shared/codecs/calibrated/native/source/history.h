@@ -1,39 +1,79 @@
 /* What is known after a frame: shared/codecs/calibrated/inter/history.py. */
 
-/* One position's contexts; `above` and the others are its neighbours' magnitudes. */
-static void contexts_of_position(
-    const Model *m, const uint8_t *restrict here, const uint8_t *restrict above, const uint8_t *restrict below,
-    const uint8_t *restrict left, const uint8_t *restrict right, const uint8_t *restrict heat, uint8_t *restrict out) {
-    for (int32_t c = 0; c < m->channels; c++) {
+/* At most 64 channels of one position: what `here` leaves, and how many symbols are zero in one of two frames and not in the other, and how many are not zero.
+ * `above` and the others are its neighbours' magnitudes. */
+static inline __attribute__((always_inline)) void remember_channels(
+    const int32_t count, const uint8_t *restrict here, const uint8_t *restrict above, const uint8_t *restrict below, const uint8_t *restrict left,
+    const uint8_t *restrict right, const uint8_t *restrict before, const uint8_t *restrict from, uint8_t *restrict heat,
+    uint8_t *restrict contexts, int32_t *changed, int32_t *some, const int follows) {
 #define CUT(x) ((uint8_t)((x) < 2 ? (x) : 2))
-        const uint8_t near = (uint8_t)(CUT(above[c]) + CUT(below[c]) + CUT(left[c]) + CUT(right[c])), h = heat[c];
-        const uint8_t hot = (uint8_t)((h >= 16) + (h >= 64) + (h >= 128) + (h >= 192) + (h >= 240));
-        out[c] = (uint8_t)(CUT(here[c]) + HEAT_STEP * hot + NEAR_STEP * ((near >= 1) + (near >= 3)));
-#undef CUT
+    uint8_t different = 0, both = 0;
+    for (int32_t c = 0; c < count; c++) {
+        const uint8_t goal = here[c] ? 255 : 0;
+        uint8_t h = goal;
+        if (follows) { /* three quarters of how far it is from where it goes */
+            const uint8_t far = from[c] ^ goal, was = before[c] ? 255 : 0;
+            h = (uint8_t)(far - (far >> 2) - ((far & 3) ? 1 : 0)) ^ goal;
+            different -= goal ^ was; /* 255 is one less than nothing */
+            both -= (uint8_t)(goal + was);
+        }
+        const uint8_t near = (uint8_t)(CUT(above[c]) + CUT(below[c]) + CUT(left[c]) + CUT(right[c]));
+        uint8_t context = (uint8_t)(CUT(here[c]) + (near >= 1 ? NEAR_STEP : 0) + (near >= 3 ? NEAR_STEP : 0));
+        context += (uint8_t)((h >= 16 ? HEAT_STEP : 0) + (h >= 64 ? HEAT_STEP : 0) + (h >= 128 ? HEAT_STEP : 0));
+        context += (uint8_t)((h >= 192 ? HEAT_STEP : 0) + (h >= 240 ? HEAT_STEP : 0));
+        heat[c] = h;
+        contexts[c] = context;
     }
+    if (follows) *changed += different, *some += both;
+#undef CUT
+}
+
+/* Of each position, by itself three times and by its eight neighbours. */
+static void unrest_of(const Model *m, const int32_t *changed, const int32_t *some, uint8_t *unrest) {
+    const int32_t rows = m->rows, columns = m->columns;
+    for (int32_t row = 0; row < rows; row++)
+        for (int32_t column = 0; column < columns; column++) {
+            int64_t c = 0, s = 0;
+            for (int32_t r = row ? row - 1 : 0; r < rows && r <= row + 1; r++)
+                for (int32_t k = column ? column - 1 : 0; k < columns && k <= column + 1; k++) {
+                    const int32_t weight = r == row && k == column ? 3 : 1, at = r * columns + k;
+                    c += (int64_t)weight * changed[at], s += (int64_t)weight * some[at];
+                }
+            unrest[row * columns + column] = (uint8_t)((100 * c > 4 * s) + (100 * c > 10 * s) + (100 * c > 20 * s) + (100 * c > 33 * s));
+        }
 }
 
 static void remember(
-    const Model *m, const uint8_t *magnitudes, uint8_t *negative, const uint8_t *before, uint8_t *scratch, uint8_t *heat, uint8_t *contexts) {
-    const int32_t rows = m->rows, columns = m->columns, channels = m->channels;
-    const size_t symbols = (size_t)rows * columns * channels;
-    for (size_t i = 0; i < symbols; i++) {
-        const uint8_t some = magnitudes[i] ? 255 : 0;
-        if (!before) heat[i] = some;
-        else { /* three quarters of how far it is from where it goes */
-            const uint8_t far = before[i] ^ some;
-            heat[i] = (uint8_t)(far - (far >> 2) - ((far & 3) != 0)) ^ some;
+    const Model *m, const uint8_t *magnitudes, uint8_t *negative, const History *before, uint8_t *scratch, uint8_t *heat, uint8_t *contexts, uint8_t *unrest) {
+    const int32_t rows = m->rows, columns = m->columns, channels = m->channels, positions = rows * columns;
+    const size_t symbols = (size_t)positions * channels;
+    int32_t *changed = (int32_t *)scratch, *some = changed + positions;
+    uint8_t *empty = scratch + padded(8 * (size_t)positions);
+    memset(changed, 0, 8 * (size_t)positions);
+    memset(empty, 0, channels);
+    for (int32_t p = 0; p < positions; p++) {
+        const int32_t row = p / columns, column = p % columns;
+        const size_t at = (size_t)p * channels;
+        const uint8_t *here = magnitudes + at;
+        const uint8_t *above = row ? here - (size_t)columns * channels : empty;
+        const uint8_t *below = row < rows - 1 ? here + (size_t)columns * channels : empty;
+        const uint8_t *left = column ? here - channels : empty, *right = column < columns - 1 ? here + channels : empty;
+#define REMEMBER(c, count, follows)                                                                                          \
+    remember_channels(count, here + (c), above + (c), below + (c), left + (c), right + (c),                                   \
+                      follows ? before->magnitudes + at + (c) : NULL, follows ? before->heat + at + (c) : NULL, heat + at + (c), \
+                      contexts + at + (c), changed + p, some + p, follows)
+        int32_t c = 0;
+        if (before) {
+            for (; c + 64 <= channels; c += 64) REMEMBER(c, 64, 1);
+            if (c < channels) REMEMBER(c, channels - c, 1);
+        } else {
+            for (; c + 64 <= channels; c += 64) REMEMBER(c, 64, 0);
+            if (c < channels) REMEMBER(c, channels - c, 0);
         }
+#undef REMEMBER
     }
+    if (before) unrest_of(m, changed, some, unrest);
+    else memset(unrest, UNRESTS - 1, positions);
     if (negative)
         for (size_t i = 0; i < symbols; i++) negative[i] = magnitudes[i] ? negative[i] : 0;
-    memset(scratch, 0, channels);
-    for (int32_t p = 0; p < rows * columns; p++) {
-        const int32_t row = p / columns, column = p % columns;
-        const uint8_t *here = magnitudes + (size_t)p * channels;
-        const uint8_t *above = row ? here - (size_t)columns * channels : scratch;
-        const uint8_t *below = row < rows - 1 ? here + (size_t)columns * channels : scratch;
-        const uint8_t *left = column ? here - channels : scratch, *right = column < columns - 1 ? here + channels : scratch;
-        contexts_of_position(m, here, above, below, left, right, heat + (size_t)p * channels, contexts + (size_t)p * channels);
-    }
 }

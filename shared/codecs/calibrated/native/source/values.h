@@ -16,16 +16,11 @@ static inline uint8_t quantised(float scaled, float threshold, float most) {
     return (uint8_t)(int32_t)scaled;
 }
 
-/* Symbols of a history that stay where the value is not far beyond their cell; `lowest` and `highest` are what it would be for others. */
-static inline void stick(
-    const History *history, size_t at, const uint8_t *restrict lowest, const uint8_t *restrict highest, int32_t count, int is_signed,
-    uint8_t *restrict out, const uint8_t *restrict signs) {
-    const uint8_t *restrict before = history->magnitudes + at;
-    for (int32_t c = 0; c < count; c++) {
-        uint8_t stays = (uint8_t)((lowest[c] <= before[c]) & (before[c] <= highest[c]));
-        if (is_signed) stays &= (uint8_t)((before[c] == 0) | (signs[c] == history->negative[at + c]));
-        out[c] = stays ? before[c] : out[c];
-    }
+/* The symbol of a history, if the value is at most `sticky` beyond its cell, else the value's own: `found`. */
+static inline uint8_t stuck(uint8_t found, uint8_t before, float scaled, float threshold, float sticky, float most) {
+    const float kept = before, low = scaled + (threshold - sticky), high = scaled + (threshold + sticky);
+    const int stays = (low < kept + 1.0f || kept >= most) & (high >= kept || kept <= 0);
+    return stays ? before : found;
 }
 
 /* Any value that is not finite has the largest exponent. */
@@ -44,18 +39,24 @@ static inline __attribute__((always_inline)) void quantise_channels(
     const Model *m, const float *values, const History *history, float sticky, uint8_t *magnitudes, uint8_t *negative, const int is_signed, const int sticks) {
     const int32_t positions = m->rows * m->columns, channels = m->channels;
     const float most = (float)(m->levels - 1), threshold = m->threshold;
-    uint8_t found[TILE][TILE], signs[TILE][TILE], lowest[TILE][TILE], highest[TILE][TILE], low[TILE], high[TILE];
+    uint8_t found[TILE][TILE], signs[TILE][TILE], before[TILE][TILE], signs_before[TILE][TILE];
     for (int32_t c0 = 0; c0 < channels; c0 += TILE)
         for (int32_t p0 = 0; p0 < positions; p0 += TILE) {
             const int32_t cs = channels - c0 < TILE ? channels - c0 : TILE, ps = positions - p0 < TILE ? positions - p0 : TILE;
+            for (int32_t p = 0; sticks && p < ps; p++) {
+                const size_t at = (size_t)(p0 + p) * channels + c0;
+                for (int32_t c = 0; c < cs; c++) before[c][p] = history->magnitudes[at + c];
+                for (int32_t c = 0; is_signed && c < cs; c++) signs_before[c][p] = history->negative[at + c];
+            }
             for (int32_t c = 0; c < cs; c++) {
                 const float *restrict row = values + (size_t)(c0 + c) * positions + p0, *restrict scale = m->position_scale + p0;
                 const float step = m->step[c0 + c], offset = m->offset[c0 + c];
                 for (int32_t p = 0; p < ps; p++) {
                     const float scaled = scaled_of(row[p], 1.0f / (scale[p] * step), offset, is_signed, &signs[c][p]);
                     found[c][p] = quantised(scaled, threshold, most);
-                    if (sticks) lowest[c][p] = quantised(scaled, threshold - sticky, most);
-                    if (sticks) highest[c][p] = quantised(scaled, threshold + sticky, most);
+                    if (!sticks) continue;
+                    const uint8_t kept = stuck(found[c][p], before[c][p], scaled, threshold, sticky, most);
+                    found[c][p] = !is_signed || !before[c][p] || signs[c][p] == signs_before[c][p] ? kept : found[c][p];
                 }
             }
             for (int32_t p = 0; p < ps; p++) {
@@ -64,9 +65,6 @@ static inline __attribute__((always_inline)) void quantise_channels(
                 for (int32_t c = 0; c < cs; c++) out[c] = found[c][p];
                 if (is_signed)
                     for (int32_t c = 0; c < cs; c++) negative[at + c] = signs[c][p];
-                if (!sticks) continue;
-                for (int32_t c = 0; c < cs; c++) low[c] = lowest[c][p], high[c] = highest[c][p];
-                stick(history, at, low, high, cs, is_signed, out, is_signed ? negative + at : low);
             }
         }
 }
@@ -75,22 +73,21 @@ static inline __attribute__((always_inline)) void quantise_positions(
     const Model *m, const float *values, const History *history, float sticky, uint8_t *magnitudes, uint8_t *negative, const int is_signed, const int sticks) {
     const int32_t positions = m->rows * m->columns, channels = m->channels;
     const float most = (float)(m->levels - 1), threshold = m->threshold;
-    uint8_t low[TILE], high[TILE], ignored;
-    for (int32_t p = 0; p < positions; p++)
-        for (int32_t c0 = 0; c0 < channels; c0 += TILE) {
-            const int32_t cs = channels - c0 < TILE ? channels - c0 : TILE;
-            const size_t at = (size_t)p * channels + c0;
-            const float *restrict row = values + at, *restrict step = m->step + c0, *restrict offset = m->offset + c0;
-            const float scale = m->position_scale[p];
-            uint8_t *restrict out = magnitudes + at, *restrict signs = is_signed ? negative + at : magnitudes;
-            for (int32_t c = 0; c < cs; c++) {
-                const float scaled = scaled_of(row[c], 1.0f / (scale * step[c]), offset[c], is_signed, is_signed ? &signs[c] : &ignored);
-                out[c] = quantised(scaled, threshold, most);
-                if (sticks) low[c] = quantised(scaled, threshold - sticky, most);
-                if (sticks) high[c] = quantised(scaled, threshold + sticky, most);
-            }
-            if (sticks) stick(history, at, low, high, cs, is_signed, out, is_signed ? signs : low);
+    uint8_t ignored;
+    for (int32_t p = 0; p < positions; p++) {
+        const size_t at = (size_t)p * channels;
+        const float *restrict row = values + at, *restrict step = m->step, *restrict offset = m->offset;
+        const float scale = m->position_scale[p];
+        uint8_t *restrict out = magnitudes + at, *restrict signs = is_signed ? negative + at : magnitudes;
+        for (int32_t c = 0; c < channels; c++) {
+            const float scaled = scaled_of(row[c], 1.0f / (scale * step[c]), offset[c], is_signed, is_signed ? &signs[c] : &ignored);
+            out[c] = quantised(scaled, threshold, most);
+            if (!sticks) continue;
+            const uint8_t before = history->magnitudes[at + c];
+            const uint8_t kept = stuck(out[c], before, scaled, threshold, sticky, most);
+            out[c] = !is_signed || !before || signs[c] == history->negative[at + c] ? kept : out[c];
         }
+    }
 }
 
 static int32_t quantise(const Model *m, const float *values, const History *history, float sticky, uint8_t *magnitudes, uint8_t *negative) {

@@ -43,7 +43,6 @@ def test_the_pictures_are_those_that_the_edges_own_decoder_gives(codec) -> None:
                 found = await take(stream, codec, frame, pictures[0].shape)
                 np.testing.assert_array_equal(found, here.decode(*frame, pictures[0].shape))
             assert len(stream.account.spent) == 3
-            assert sum(stream.account.spent) > 0
             stream.close()
         assert room.streams() == 0
 

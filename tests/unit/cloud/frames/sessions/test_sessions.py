@@ -160,3 +160,12 @@ def test_a_profile_that_is_missing_is_sent_by_a_request(fresh: Server, framed: A
         assert said.accepted == {"put": f"/profiles/{profile.name}"}
         assert fresh.put_profile(profile.data).status == 201
         assert isinstance(talk.ask(framed(profile)), Answered)
+
+
+def test_longer_messages_than_hold_up_the_loop_go_by_requests() -> None:
+    with Server() as server, Talk(server) as talk:
+        assert talk.welcome
+        assert talk.welcome.message_bytes == 16 << 20 < server.service.settings.max_body_bytes
+    with Server(max_body_bytes=100_000) as server, Talk(server) as talk:
+        assert talk.welcome
+        assert talk.welcome.message_bytes == 100_000

@@ -94,3 +94,27 @@ def test_a_share_of_keyframes_is_a_share(now, loss, interval):
     share = replace(now, loss=loss).keyframe_share(video)
     assert 1 / interval - 1e-9 <= share <= 1 + 1e-9
     assert share >= loss * (1 - 1e-6)
+
+
+def test_pictures_that_are_larger_than_the_surveys_are_so_by_every_codec():
+    """Or else each codec that was not used yet seems to be smaller than the one in use, and is taken for that: two of thirty cells."""
+    small = replace(PNG, codec="jpeg:quality=75,subsampling=2", frame_bytes=14_000.0)
+    larger = replace(PNG, codec="jpeg:quality=75,subsampling=0", frame_bytes=16_500.0)
+    tensor = replace(PNG, split_point="layer2", codec="int8+zstd", frame_bytes=90_000.0)
+    sizes = Sizes()
+    now = conditions(0.5, 5)
+    assert choose([small, larger], now, Objective()) is small
+    for _ in range(12):
+        sizes.encoded(small, round(1.3 * small.frame_bytes), keyframe=True)
+    now = replace(now, sizes=sizes.usual, picture_size=sizes.pictures)
+    assert choose([small, larger], now, Objective()) is small
+    assert now.payload_bytes(larger) == pytest.approx(1.3 * larger.frame_bytes)
+    assert now.payload_bytes(tensor) == tensor.frame_bytes, "of which pictures tell nothing"
+    assert now.payload_bytes(VIDEO) == pytest.approx(0.98 * 1000 + 0.02 * 1.3 * 20_000), (
+        "but of its keyframes"
+    )
+    for _ in range(12):
+        sizes.encoded(larger, round(0.8 * larger.frame_bytes), keyframe=True)
+    now = replace(now, sizes=sizes.usual, picture_size=sizes.pictures)
+    assert now.payload_bytes(PNG) == pytest.approx(0.8 * PNG.frame_bytes, rel=1e-3), "as the latest ones are"
+    assert choose([small, larger], now, Objective()) is larger

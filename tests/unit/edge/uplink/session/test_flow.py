@@ -7,12 +7,14 @@ import pytest
 from edge.uplink.link import LinkState
 from edge.uplink.session.carrying.flow import Flow
 
+STREAM = SimpleNamespace(under_way=0)
+
 
 class Kit:
     def __init__(self, bytes_per_s=6250.0, round_trip_s=0.2):
         self.now = SimpleNamespace(time=0.0)
         self.state = LinkState(bytes_per_s, round_trip_s, 0)
-        self.flow = Flow(lambda: self.state, lambda: self.now.time)
+        self.flow = Flow(lambda: self.state, lambda: self.now.time, most=100)
 
 
 def test_the_first_frame_always_has_room():
@@ -22,7 +24,7 @@ def test_the_first_frame_always_has_room():
 def test_a_frame_is_let_in_only_if_it_would_be_answered_in_time():
     kit, sent = Kit(), 0
     while kit.flow.has_room(500, 1.0):
-        kit.flow.reserve(500).release()
+        kit.flow.reserve(500, STREAM).written()
         kit.flow.wrote(500)
         sent += 500
     # 0.75 s less the round trip are 550 ms of link.
@@ -36,7 +38,7 @@ def test_while_nothing_comes_back_no_more_is_sent_than_a_deadlines_worth():
     for _ in range(1000):
         kit.now.time += 0.08
         if kit.flow.has_room(500, 1.0):
-            kit.flow.reserve(500).release()
+            kit.flow.reserve(500, STREAM).written()
             kit.flow.wrote(500)
             sent += 500
     assert sent <= 6250
@@ -46,7 +48,7 @@ def test_while_nothing_comes_back_no_more_is_sent_than_a_deadlines_worth():
 
 def test_frames_that_are_encoded_and_not_sent_count_until_they_are_given_up():
     kit = Kit()
-    reservations = [kit.flow.reserve(1500) for _ in range(2)]
+    reservations = [kit.flow.reserve(1500, STREAM) for _ in range(2)]
     assert not kit.flow.has_room(1500, 1.0)
     for each in reservations:
         each.release()
@@ -71,3 +73,17 @@ def test_a_break_empties_the_link():
     kit.flow.broke(6000)
     kit.flow.wrote(100)
     assert kit.flow.has_room(500, 1.0)
+
+
+def test_no_frame_waits_for_a_place_that_others_have():
+    kit = Kit(1e9)
+    flow = Flow(lambda: kit.state, lambda: 0.0, most=2)
+    first, second = flow.reserve(10, STREAM), flow.reserve(10, STREAM)
+    assert not flow.has_room(10, 1.0)
+    assert flow.has_room(10, 1.0, others=0)  # a stream has a place of its own
+    first.written()
+    flow.wrote(10)
+    assert not flow.has_room(10, 1.0)  # sent is not answered
+    first.release()
+    assert flow.has_room(10, 1.0)
+    second.release()

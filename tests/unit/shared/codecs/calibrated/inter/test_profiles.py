@@ -105,6 +105,24 @@ def test_a_streams_tensors_are_one_stream():
         sender.of_tensor(3)
 
 
+def test_all_tensors_of_a_stream_are_as_sticky():
+    profile = several()
+    for codec, changes in (
+        (CalibratedInter(profile).with_options(interval=50, sticky=70), False),
+        (CalibratedInter(sticky=70).bind(profile), False),
+        (CalibratedInter(profile), True),
+    ):
+        for which, shape in enumerate(SHAPES):
+            sender, kept = codec.for_stream(), []
+            for tensor in stream(shape, 6, signed=which == 1):
+                if which:
+                    sender.encode(np.zeros(SHAPES[0], np.float32))
+                sender.of_tensor(which).encode(tensor)
+                kept.append(sender.of_tensor(which)._history.magnitudes)
+            with naming(which, changes):
+                assert any(not np.array_equal(each, kept[0]) for each in kept) is changes
+
+
 def test_a_mean_over_positions_follows_too():
     shape = (8, 6, 6)
     importance = Importance(np.ones(8, np.float32), np.ones((6, 6), np.float32), pooled=True)

@@ -47,7 +47,7 @@ def test_the_same_bytes_symbols_and_history():
                         read = model.decode_symbols(payload, histories[name])
                         found = model.remember(*read, histories[name])
                         assert found.state == after.state == model.remember(*symbols, histories[name]).state
-                        for key in ("magnitudes", "negative", "heat", "contexts"):
+                        for key in ("magnitudes", "negative", "heat", "contexts", "unrest"):
                             assert np.array_equal(getattr(found, key), getattr(after, key)), key
                         assert np.array_equal(model.values(*read), reference.values(*expected))
                         histories[name] = found

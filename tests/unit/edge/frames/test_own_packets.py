@@ -24,7 +24,7 @@ class AlwaysRoom:
     def stream(self, codec):
         return SimpleNamespace(codec=codec.for_stream(), forget=None)
 
-    def admits(self, stream, deadline_s):
+    def admits(self, stream, deadline_s, *, live=False):
         return True
 
     def ticket(self, stream, frame):

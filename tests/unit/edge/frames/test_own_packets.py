@@ -19,12 +19,12 @@ CODEC = "h264:passthrough=1"
 
 
 class AlwaysRoom:
-    """Of a session that never breaks: one stream, which always has room."""
+    """The room of a session that never breaks: one stream, which always has some."""
 
     def stream(self, codec):
         return SimpleNamespace(codec=codec.for_stream(), forget=None)
 
-    def admits(self, stream, deadline_s):
+    def admits(self, stream, deadline_s, *, live=False):
         return True
 
     def ticket(self, stream, frame):

@@ -165,6 +165,10 @@ async def _ask(encoded: Encoded, frame: bytes) -> Reply:
     if edition.streams and ticket:
         try:
             return await edition.streams.ask(frame, encoded.plan.profile, ticket)
+        except UplinkError as error:
+            if error.reason in _NOT_SENT:
+                ticket.part.forget("lost")
+            raise
         finally:
             ticket.done()
     return await edition.cloud.ask(frame, encoded.plan.profile)

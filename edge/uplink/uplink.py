@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_HARMLESS = ("profile", "circuit_open", "state")
 _UNKNOWN_SPEED = "the cloud does not say how fast it is%s; its speed is taken from its answers"
 
 
@@ -191,14 +192,12 @@ class Uplink:
         except UplinkError as error:
             if upload and error.reason == "late" and upload.took_time_since(start):
                 error.reason = "profile"  # its upload took this frame's time; the cloud is not to blame
-            impatient = error.reason == "late" and question.deadline_s < self._line.deadline_s
-            if impatient or error.reason in ("profile", "circuit_open", "state"):
+            late, patient = error.reason == "late", question.deadline_s >= self._line.deadline_s
+            if error.reason in _HARMLESS or (late and not (patient and self._sessions.doubts(question))):
                 # The cloud answers, and a cool-down would not help; or it may still answer those who wait longer.
                 self.circuit.released(era)
             else:
-                self.circuit.failed(
-                    f"{error.reason}: {error}", era, start if error.reason == "late" else None
-                )
+                self.circuit.failed(f"{error.reason}: {error}", era, start if late else None)
             raise
         except BaseException:
             self.circuit.released(era)

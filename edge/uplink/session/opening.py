@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge.uplink.session.connection import BrokenOffError, Connection, NoUpgradeError
@@ -11,22 +12,39 @@ from shared.wire.session.edge import EdgeConnection
 from shared.wire.session.messages import Welcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.uplink.client import CloudClient
     from edge.uplink.session.carrying.estimate import Estimate
+    from edge.uplink.session.carrying.flow import Flow
+    from edge.uplink.session.metrics import SessionMetrics
     from shared.wire.session.messages import Hello
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a session is made of, besides itself."""
+
+    client: CloudClient
+    flow: Flow
+    estimate: Estimate
+    metrics: SessionMetrics
+    patience_s: float
+    """For a connection, and once more for the cloud's welcome."""
+    clock: Callable[[], float]
+
+
 async def open_connection(
-    client: CloudClient, hello: Hello, first_number: int, estimate: Estimate, *, patience_s: float
+    means: Means, hello: Hello, first_number: int
 ) -> tuple[Connection, EdgeConnection, Welcome]:
     """A connection over which frames may be sent, the first of this number. Raises NoUpgradeError.
 
-    `patience_s`: for the connection, and once more for the welcome, which shows `estimate` the round trip.
+    The welcome shows the estimate the round trip.
     """
-    connection = await Connection.open(client, patience_s)
+    connection = await Connection.open(means.client, means.patience_s)
     try:
         protocol = EdgeConnection(first_number)
-        welcome = await _greet(connection, protocol, hello, estimate, patience_s)
+        welcome = await _greet(connection, protocol, hello, means)
     except BaseException as error:
         await connection.abort()
         if isinstance(error, TimeoutError):
@@ -40,16 +58,14 @@ async def open_connection(
     return connection, protocol, welcome
 
 
-async def _greet(
-    connection: Connection, protocol: EdgeConnection, hello: Hello, estimate: Estimate, patience_s: float
-) -> Welcome:
+async def _greet(connection: Connection, protocol: EdgeConnection, hello: Hello, means: Means) -> Welcome:
     """Raises TimeoutError, BrokenOffError, WireError."""
-    async with asyncio.timeout(patience_s):
-        sent_at = estimate.now()
+    async with asyncio.timeout(means.patience_s):
+        sent_at = means.clock()
         size = await connection.send(protocol.hello(hello))
         message = await connection.receive()
     said = protocol.received(message) if isinstance(message, bytes) else None
     if not isinstance(said, Welcome):
         raise WireError("the cloud does not begin with its welcome")
-    estimate.probed(sent_at, size)
+    means.estimate.probed(sent_at, size)
     return said

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,10 +18,8 @@ from edge.uplink.session.traffic import Traffic
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from edge.uplink.client import CloudClient
-    from edge.uplink.session.carrying.estimate import Estimate
-    from edge.uplink.session.carrying.flow import Flow, Reservation
-    from edge.uplink.session.metrics import SessionMetrics
+    from edge.uplink.session.carrying.flow import Reservation
+    from edge.uplink.session.opening import Means
     from edge.uplink.session.passage import Back
     from edge.uplink.session.stream import Part
     from shared.wire.frame import Frame
@@ -42,18 +39,8 @@ _FUTILE = 3
 class Session:
     """With one cloud, for frames of one network and one question. Used from the event loop only."""
 
-    def __init__(
-        self,
-        client: CloudClient,
-        hello: Hello,
-        flow: Flow,
-        estimate: Estimate,
-        metrics: SessionMetrics,
-        *,
-        patience_s: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`hello` of a new session; `patience_s`: how long one step of opening it may take."""
+    def __init__(self, hello: Hello, means: Means) -> None:
+        """`hello` of a new session."""
         self.place = object()
         """Where streams have their state: another one after each break."""
         self.is_open = self.is_leaving = self.has_ended = False
@@ -65,16 +52,14 @@ class Session:
         self.problem: NoUpgradeError | None = None
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done once the cloud has welcomed it, or it has ended without that."""
-        self._client = client
         self._hello = hello
-        self._flow = flow
-        self._estimate = estimate
-        self._metrics = metrics
-        self._patience_s = patience_s
-        self._clock = clock
+        self._means = means
+        self._metrics = means.metrics
+        self._longest_s = max(_SILENCE_S, 2e-3 * hello.deadline_ms)
         self._queue: deque[Passage] = deque()
         self._traffic: Traffic | None = None
         self._next = self._futile = 0
+        self._began, self._is_up = means.clock(), False
         self._changed = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -101,6 +86,12 @@ class Session:
         if self._traffic and self._traffic.owes_since is not None:
             self._traffic.connection.break_off()
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing has come for so long, although something should have, that its connection is probably dead."""
+        since = self._traffic.owes_since if self._traffic and self._is_up else self._began
+        return since is not None and self._means.clock() - since > self._longest_s
+
     async def close(self) -> None:
         """End it at once; frames under way are lost to it."""
         if self.is_open and self._traffic and not self._traffic.waiting:
@@ -118,11 +109,10 @@ class Session:
             self._metrics.frame("withdrawn")
             return
         self._metrics.frame("cancelled")
-        self._flow.gave_up()
+        self._means.flow.gave_up()
         if self._traffic:
             self._traffic.withdraw(passage)
-            owed = self._traffic.owes_since
-            if owed is not None and self._clock() - owed > max(_SILENCE_S, 2e-3 * self._hello.deadline_ms):
+            if self.is_silent:
                 self._traffic.connection.break_off()
             self._changed.set()
 
@@ -153,13 +143,9 @@ class Session:
     async def _connect(self, session: bytes, unanswered: tuple[int, ...]) -> Welcome:
         """A connection, and the cloud's welcome over it. Raises NoUpgradeError."""
         hello = replace(self._hello, session=session, unanswered=unanswered)
-        connection, protocol, welcome = await open_connection(
-            self._client, hello, self._next, self._estimate, patience_s=self._patience_s
-        )
-        earlier = self._traffic
-        self._traffic = Traffic(
-            connection, protocol, welcome, self._flow, self._estimate, self._metrics, self._clock
-        )
+        connection, protocol, welcome = await open_connection(self._means, hello, self._next)
+        earlier, self._is_up = self._traffic, True
+        self._traffic = Traffic(connection, protocol, welcome, self._means)
         if earlier:
             for number in {*unanswered, *earlier.given_up} - earlier.waiting.keys():
                 self._traffic.give_up(number)
@@ -187,6 +173,7 @@ class Session:
         """After a break. Raises NoUpgradeError if there is no other connection."""
         assert self._traffic
         self.place = object()
+        self._began, self._is_up = self._means.clock(), False
         self._traffic.broke()
         self._futile += 1
         if self._futile > _FUTILE or not (self.answers or self._queue or self._traffic.waiting):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.uplink.session.carrying.estimate import Estimate
 from edge.uplink.session.connection import NoUpgradeError
+from edge.uplink.session.opening import Means
 from edge.uplink.session.session import Session
 from shared.wire.session.messages import Hello
 
@@ -126,6 +127,12 @@ class Sessions:
             self._begin(slot, question.query)
         return slot.usable
 
+    def doubts(self, question: Question) -> bool:
+        """Whether a frame that is late may mean that the cloud is away: not if a session has heard of it lately, as its link may falter."""
+        slot = self._slots.get(question.query)
+        session = slot.usable if slot else None
+        return session is None or session.is_silent
+
     async def wait(self, question: Question) -> Session | None:
         """The same, once the session that is being opened is open, or could not be."""
         session = self.of(question)
@@ -143,10 +150,11 @@ class Sessions:
     def _begin(self, slot: _Slot, query: str) -> None:
         line = self._line
         hello = Hello(self._fingerprint, query, max(1, round(1e3 * slot.deadline_s)))
+        patience_s = min(_LONGEST_STEP_S, max(1.0, slot.deadline_s))
+        estimate = Estimate(line.link, self._clock)
         session = Session(
-            line.client, hello, line.flow, Estimate(line.link, self._clock), self._metrics,
-            patience_s=min(_LONGEST_STEP_S, max(1.0, slot.deadline_s)), clock=self._clock,
-        )  # fmt: skip
+            hello, Means(line.client, line.flow, estimate, self._metrics, patience_s, self._clock)
+        )
         session.on_leave = partial(self._left, slot, session, query)
         session.on_end = partial(self._ended, slot, session)
         session.opened.add_done_callback(partial(self._opened, session))

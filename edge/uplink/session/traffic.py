@@ -12,12 +12,8 @@ from shared.errors import WireError
 from shared.wire.session.messages import Answered, GoAway, KeyframeWanted, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from edge.uplink.session.carrying.estimate import Estimate
-    from edge.uplink.session.carrying.flow import Flow
     from edge.uplink.session.connection import Connection
-    from edge.uplink.session.metrics import SessionMetrics
+    from edge.uplink.session.opening import Means
     from edge.uplink.session.passage import Passage
     from shared.wire.session.edge import EdgeConnection
     from shared.wire.session.messages import Welcome
@@ -37,10 +33,7 @@ class Traffic:
         connection: Connection,
         protocol: EdgeConnection,
         welcome: Welcome,
-        flow: Flow,
-        estimate: Estimate,
-        metrics: SessionMetrics,
-        clock: Callable[[], float],
+        means: Means,
     ) -> None:
         self.connection = connection
         self.protocol = protocol
@@ -49,10 +42,10 @@ class Traffic:
         self.answers = 0
         self._welcome = welcome
         self._lanes = Lanes(welcome.streams)
-        self._flow = flow
-        self._estimate = estimate
-        self._metrics = metrics
-        self._clock = clock
+        self._flow = means.flow
+        self._estimate = means.estimate
+        self._metrics = means.metrics
+        self._clock = means.clock
         self._sizes: dict[int, int] = {}
         """Bytes of every frame that may still be on the link, awaited or not, in the order of sending."""
         self._withdrawn: list[int] = []
@@ -60,7 +53,7 @@ class Traffic:
         """Numbers of frames whose answers may come and are not awaited, the latest of them."""
         self._pings: dict[int, tuple[float, int | None]] = {}
         self._sent = self._told = 0
-        self._heard_at = clock()
+        self._heard_at = means.clock()
 
     @property
     def is_full(self) -> bool:

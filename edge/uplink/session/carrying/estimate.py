@@ -85,10 +85,6 @@ class Estimate:
         self.probed_at = -math.inf
         """When a few bytes last showed the round trip."""
 
-    def now(self) -> float:
-        """The time by its clock."""
-        return self._clock()
-
     @property
     def wants_probe(self) -> bool:
         """Whether a few bytes should show the round trip: that was long ago, or the link has changed since."""

@@ -38,9 +38,8 @@ class Reservation:
         """The frame is answered, or is not going to be. May be called again."""
         if not self._has_ended:
             self._has_ended = True
-            self._stream.under_way -= 1
             size, self._size = self._size, 0
-            self._flow.ended(size)
+            self._flow.ended(size, self._stream)
 
 
 class Flow:
@@ -96,11 +95,12 @@ class Flow:
         with self._lock:
             self._encoded -= size
 
-    def ended(self, size: int) -> None:
+    def ended(self, size: int, stream: _Stream) -> None:
         """A frame for which so much was still reserved is answered, or is not going to be."""
         with self._lock:
             self._encoded -= size
             self._frames -= 1
+            stream.under_way -= 1
 
     def wrote(self, size: int) -> None:
         """So many bytes are given to the connection."""

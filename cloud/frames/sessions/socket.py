@@ -69,8 +69,6 @@ class SessionSocket(Handler, WebSocketHandler):
         self._session: Session | None = None
         self._entered = False
 
-    # --- the request ------------------------------------------------------------------------------------------------------
-
     def prepare(self) -> None:
         super().prepare()
         headers = self.request.headers
@@ -108,8 +106,6 @@ class SessionSocket(Handler, WebSocketHandler):
         self.talk = CloudConnection(streams=MAX_STREAMS, message_bytes=self.max_message_size)
         self._entered = True
         self.service.sessions.enter(self)
-
-    # --- messages ---------------------------------------------------------------------------------------------------------
 
     def on_message(self, message: str | bytes) -> None:
         protocol = self._protocol
@@ -180,8 +176,6 @@ class SessionSocket(Handler, WebSocketHandler):
         query = {name: [value.encode() for value in values] for name, values in fields.items()}
         classes = max(len(network.model.labels) for network in self.service.networks) or MAX_LABELS
         return wanted_of(query, classes)
-
-    # --- its end ----------------------------------------------------------------------------------------------------------
 
     def send(self, message: bytes) -> None:
         """Send when the edge reads; nothing if the connection has ended."""

@@ -179,7 +179,7 @@ def test_an_edge_that_is_not_there_any_more_is_noticed(
 
 
 def test_the_end_of_what_an_edge_sends_is_the_end_of_its_connection(cloud: Server, pack: Any) -> None:
-    """Of a request it is not: there the client may still read its answer, and is asked by a line of HTTP whether it does."""
+    """A request goes on then: its client may still read its answer, and is asked by a line of HTTP whether it does."""
     with Talk(cloud) as talk:
         assert isinstance(talk.ask(pack()), Answered)
         talk.connection.socket.shutdown(socket.SHUT_WR)

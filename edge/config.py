@@ -72,7 +72,7 @@ class EdgeSettings(CommonSettings):
     codec: CodecName = None
     profile: str | None = Field(
         None,
-        description="file that `python -m edge calibrate` wrote, for the codec `calibrated`; without one, a profile is fitted "
+        description="file that `python -m edge calibrate` wrote, for the codec `calibrated`, with `--inter` for `calibrated-inter` too; without one, a profile is fitted "
         "to drawn frames at the start. The planner takes a folder of such files as well, and never fits one itself",
     )
     objective: ObjectiveKind = "latency"

@@ -6,9 +6,10 @@ import itertools
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from cloud.bodies.frames import Checked, check_frame, decode_frame
+from cloud.bodies.frames import Checked, check_frame, decode_frame, is_video, work_with
 from shared.codecs import encode_frame
 from shared.codecs.calibrated.codec import Calibrated
+from shared.codecs.coding import decode_tensors
 from shared.errors import CodecError, FingerprintError, ShapeError
 from shared.wire.frame import Frame, unpack
 from splitdnn.checks import check_tensor, check_tensors
@@ -92,6 +93,9 @@ class SplitNetwork(WholeNetwork):
         if isinstance(checked.codecs[0], Calibrated) and isinstance(self.codec, Calibrated):
             codecs = tuple(self.codec.of_tensor(number) for number in range(len(frame.tensors)))
             checked = Checked(frame, codecs)
+        if is_video(checked):  # a cloud does that in a process of its own: docs/video-codecs.md
+            arrays = decode_tensors(frame, checked.codecs)
+            return self.point.values(work_with(checked, self._loaded.model, arrays).crossing)
         return self.point.values(decode_frame(checked, self._loaded.model).crossing)
 
     def tail(self, crossing: Crossing) -> Tensors:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _NORMAL = NormalDist()
 _SPREAD: Quantiles = ((0.0, 0.05), (0.05, 0.3), (0.25, 0.7), (0.5, 1.0), (0.75, 1.35), (1.0, 2.2))
-"""Of a satellite's rate, over its median."""
+"""How a satellite's rate spreads, over its median."""
 _OF_CELL: Quantiles = ((0.0, 0.01), (0.05, 1 / 12), (0.25, 0.5), (0.5, 1.0), (0.75, 1.6), (1.0, 3.0))
 
 

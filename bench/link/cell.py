@@ -27,7 +27,7 @@ _CLOSE = 1.25
 """Times the best: such plans are measured again, in turns, as the order among them is what matters."""
 _ROUNDS = 2
 _MAX_S, _LEAST_S = 60.0, 2.0
-"""Of one plan in a cell; it gets the least of them even where the cell's time is over."""
+"""What one plan gets in a cell, and what it gets even where the cell's time is over."""
 _LATE = 1.5
 """Times a cell's time: beyond it not even the closest plans are measured again."""
 

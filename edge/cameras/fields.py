@@ -35,7 +35,7 @@ CodecName = Annotated[
         description="how the tensors travel: `float32`, `float16`, `int8` or, of int8 networks, `uint8`, each also with `+zstd`; at the split point "
         "`input` `jpeg:quality=90,subsampling=0` (0: 4:4:4, 1: 4:2:2, 2: 4:2:0), `webp:quality=90,method=4` (0: fast, "
         "6: small), `png` or `raw`, and `h264:quality=23,interval=50` or `h265` (1 to 51, low is good; a keyframe at least every so many) and `av1:quality=35` (1 to 63), which send a video "
-        "while there is a session; `h264:passthrough=1`: the camera's own packets where they fit (docs/video-codecs.md); or `calibrated`, which needs the fewest bytes; `auto` lets the planner choose, and the "
+        "while there is a session; `h264:passthrough=1`: the camera's own packets where they fit (docs/video-codecs.md); or `calibrated`, which needs the fewest bytes, and `calibrated-inter:interval=50,sticky=0`, its form for sessions; `auto` lets the planner choose, and the "
         "split point too unless it is set. By default `int8+zstd`, `uint8+zstd` where an int8 network has rounded what crosses itself, and `jpeg` at `input`; with `--split-point auto` the planner "
         "chooses"
     ),

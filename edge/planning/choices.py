@@ -11,7 +11,7 @@ from edge.calibration.generic import profile_for, read_profile
 from edge.frames.stillness import ruler_factory
 from edge.planning.making.aside import set_aside
 from edge.planning.making.known_options import options_of
-from edge.planning.plan import NO_CODEC, SYMBOLS_CODEC, Plan, head_for, make_plan, stream_of
+from edge.planning.plan import NO_CODEC, SYMBOLS_CODEC, Plan, head_for, make_plan
 from shared.codecs import make_codec, plugin_codecs
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.symbols import at_point, carries_symbols
@@ -99,7 +99,7 @@ def _all(settings: EdgeSettings, network: Network, *, keep: bool) -> list[Plan]:
     plans = []
     for option in options:
         point = next(point for point in points if point.name == option.split_point)
-        codec = stream_of(codecs[point.name][option.codec]) if option.codec else None
+        codec = codecs[point.name][option.codec].for_stream() if option.codec else None
         label = option.codec or NO_CODEC
         head = head_for(codec, chain.head(point))
         plans.append(Plan(point, codec, head, chain.tail(point), label, option))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import math
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge.planning.conditions import Observations, TailTimes, parse_tail_times
+from edge.planning.costs.scouting import pause_s, scout
 from edge.planning.costs.wire import wire_of
 from edge.planning.pinned import PinnedPilot
-from edge.planning.planner import Decision, InForce, Objective, choose, decide
+from edge.planning.planner import Decision, InForce, Objective, decide
 from edge.planning.told import tell, tell_budget
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge.planning.pace import Pace
     from edge.planning.plan import Plan
     from edge.planning.plan_metrics import PlanMetrics
-    from edge.planning.planner import Conditions, Option
+    from edge.planning.planner import Option
     from edge.uplink.clouds.uplinks import Uplinks
     from edge.uplink.uplink import Uplink
 
@@ -33,10 +33,6 @@ _SETTLED_AFTER = 5
 """Answers since the start, the latest trouble or the latest jump of the link; until then any better plan is taken."""
 _AGAIN_S = 0.1
 """Until the next such frame after a surprising measurement, to see whether it was chance."""
-_SHARE_OF_BUDGET = 0.05
-"""The largest share of the data budget that they may take."""
-_SHARE_OF_LINK = 0.25
-"""The largest share of the time for which frames that are sent to learn about the link may occupy it."""
 
 
 class PlannedPilot:
@@ -194,28 +190,16 @@ class PlannedPilot:
         if blind_s < (_AGAIN_S if link.is_jumping else self._explore_s):
             return  # before any option is weighed, as this is asked after each frame
         conditions = self._seen.conditions()
-        scout = self._scout(conditions)
-        if scout is None:
-            return
-        size = conditions.wire_bytes(scout)
-        of_link_s = size / conditions.link.bytes_per_s / _SHARE_OF_LINK
-        of_budget_s = size / max(conditions.bytes_per_s, 1e-9) / _SHARE_OF_BUDGET
-        if blind_s >= max(of_link_s, of_budget_s):
+        found = scout(
+            self._usable(),
+            conditions,
+            self._objective,
+            self._option,
+            telling_bytes=link.telling_bytes,
+        )
+        if found and blind_s >= pause_s(found, conditions):
             self._explored_at = now
-            self._next_scout = self._plans[scout]
-
-    def _scout(self, conditions: Conditions) -> Option | None:
-        """The option with the smallest frame that measures the link; None if the plan in force would be the best on any other link too."""
-        usable = self._usable()
-        link = replace(conditions.link, bytes_per_s=math.inf)
-        # Frames may also be smaller than is known, and fit into the data budget.
-        fast = replace(conditions, link=link, bytes_per_s=math.inf)
-        if choose(usable, fast, self._objective) is self._option:
-            return None
-        away = [option for option in usable if not option.is_local]
-        sizes = {option: conditions.payload_bytes(option) for option in away}
-        telling = [option for option in away if sizes[option] >= self._uplink.link.telling_bytes]
-        return min(telling or away, key=lambda option: sizes[option])
+            self._next_scout = self._plans[found]
 
     def _usable(self) -> list[Option]:
         """All that the cloud has split point, codec and profile for, streams in a session only; all of them if there are no others."""

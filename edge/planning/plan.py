@@ -76,7 +76,7 @@ def make_plan(
             chosen = chosen.bind(profile())
         except RequestError as error:
             raise SettingsError(f"--codec {chosen.name}: {error}") from None
-    travels = None if point.name == OUTPUT else stream_of(at_point(chosen, point))
+    travels = None if point.name == OUTPUT else at_point(chosen, point).for_stream()
     label = travels.name if travels else NO_CODEC
     return Plan(point, travels, head_for(travels, engine.head(point)), (tail or engine.tail)(point), label)
 
@@ -86,11 +86,6 @@ def default_codec(point: SplitPoint) -> str:
     if point.name == INPUT:
         return DEFAULT_PICTURE_CODEC
     return SYMBOLS_CODEC if point.is_quantised else DEFAULT_CODEC
-
-
-def stream_of(codec: Codec) -> Codec:
-    """What encodes a plan's frames. With a codec of streams each camera has a stream of its own, which the encoder makes of it."""
-    return codec if codec.inter else codec.for_stream()
 
 
 def head_for(codec: Codec | None, head: Half) -> Half:

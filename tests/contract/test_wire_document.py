@@ -165,6 +165,7 @@ def test_a_number_in_the_text_is_the_codes() -> None:
         f"(tables, {PREVIOUS}, levels - 1) | positive,",
         f"at most {limits.MAX_CODING_TABLES} rows; `magnitude_kind`",
         f"| `inter.signs` | uint16 | ({SIGNS},) |",
+        f"one byte for each of the picture's values, and {limits.MAX_PICTURE_EXTRA_BYTES} more. The size",
         f"clipped to -{LATENT_LIMIT} … {LATENT_LIMIT}",
     ):
         assert sentence in TEXT, sentence

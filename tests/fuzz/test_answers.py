@@ -12,8 +12,8 @@ from kits.codecs import frame_of
 from kits.fuzz.campaign import try_out
 from kits.fuzz.mutations import as_json
 
-from edge.uplink.greeting import read_model
 from edge.uplink.asking.question import Question
+from edge.uplink.greeting import read_model
 from edge.uplink.reply import Reply, read_reply
 from shared.codecs import NAMES
 from shared.errors import MismatchError, UplinkError

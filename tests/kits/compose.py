@@ -13,6 +13,8 @@ from kits.common import ROOT
 
 from shared.process.settings import PREFIX
 
+_READ_S = 120.0
+
 
 class _Loader(yaml.SafeLoader):
     """Reads what stands behind Compose's `!reset` and `!override`."""
@@ -46,15 +48,18 @@ def compose_config(
     options = [option for file in files for option in ("--file", file)]
     ours = (PREFIX, "COMPOSE_", "VIDEO_GID")
     shell = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    finished = subprocess.run(
-        ["docker", "compose", "--env-file", env_file, *options, "config"],
-        cwd=ROOT,
-        env=shell | (env or {}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = ["docker", "compose", "--env-file", env_file, *options, "config"]
+    try:
+        finished = _read(command, shell | (env or {}))
+    except subprocess.TimeoutExpired:  # seen once: both of its processes ran in circles, for ever
+        finished = _read(command, shell | (env or {}))
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
     services: dict[str, Any] = yaml.safe_load(finished.stdout)["services"]
     return services
+
+
+def _read(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=_READ_S
+    )

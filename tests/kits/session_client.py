@@ -15,6 +15,8 @@ from shared.wire.session.edge import EdgeConnection
 from shared.wire.session.messages import SUBPROTOCOL, Answered, Hello, Refused, Welcome
 
 if TYPE_CHECKING:
+    import ssl
+
     from shared.wire.frame import Frame
     from shared.wire.session.messages import FromCloud
 
@@ -72,11 +74,15 @@ class Talk:
         question: str = "top=5",
         first: int = 0,
         source: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
         **fields: str | None,
     ) -> None:
         self.server = server
         self.edge = EdgeConnection(first)
         self.connection = Connection(server, source)
+        if tls:
+            self.connection.socket = tls.wrap_socket(self.connection.socket, server_hostname="127.0.0.1")
+            self.connection._file = self.connection.socket.makefile("rb")
         self.connection.send(upgrade(**fields))
         self._file = self.connection._file
         self.status = int(self._file.readline().split()[1])

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 OVERHEAD_FPS = 10.0
 _AROUND_S = 18.0
-"""Of a cell: the edge starts, ends, and is judged. A guess."""
+"""What a cell takes besides: the edge starts, ends, and is judged. A guess."""
 _PATIENCE_S, _AGAIN_S, _ATTEMPTS = 60.0, 2.0, 10
 
 

@@ -83,7 +83,6 @@ class VideoStream:
                 with self._losing_the_state():
                     return await self._decode(codec_id, bytes(params), payload, shape, until)
         except TimeoutError:
-            self._lose()
             raise DeadlineError(f"not decoded within the {1e3 * timeout_s:.0f} ms that were left") from None
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ HELLOS = ("new", "resumed", "lost")
 OUTCOMES = ("answered", "refused", "cancelled", "abandoned")
 GO_AWAYS = ("drain", "rebalance", "idle", "replaced")
 WANTED = ("missing", "refused", "damaged")
-CLOSED = ("protocol", "memory", "silent", "unread", "access")
+CLOSED = ("protocol", "memory", "silent", "unread", "gone", "access")
 
 
 class SessionMetrics:

@@ -29,6 +29,9 @@ class Keeps(Protocol):
     def open_place(self) -> Place:
         """A place for a message. Raises BusyError."""
 
+    def gone(self) -> None:
+        """The peer does not say that it is there."""
+
     def no_room(self, error: RequestError) -> None:
         """There is no memory for a message, which ends the connection: what follows could not be told from it."""
 
@@ -66,6 +69,10 @@ class BoundedProtocol(WebSocketProtocol13):
         """Nobody needs it."""
         if place := self.take_place():
             self.budget.release(place)
+
+    async def periodic_ping(self) -> None:
+        await super().periodic_ping()
+        self.keeper.gone()  # it ends where no pong came in time
 
     def cut(self) -> None:
         """End the connection at once, whatever is on its way."""

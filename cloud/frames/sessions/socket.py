@@ -69,8 +69,6 @@ class SessionSocket(Handler, WebSocketHandler):
         self._session: Session | None = None
         self._entered = False
 
-    # --- the request ------------------------------------------------------------------------------------------------------
-
     def prepare(self) -> None:
         super().prepare()
         headers = self.request.headers
@@ -108,8 +106,6 @@ class SessionSocket(Handler, WebSocketHandler):
         self.talk = CloudConnection(streams=MAX_STREAMS, message_bytes=self.max_message_size)
         self._entered = True
         self.service.sessions.enter(self)
-
-    # --- messages ---------------------------------------------------------------------------------------------------------
 
     def on_message(self, message: str | bytes) -> None:
         protocol = self._protocol
@@ -181,8 +177,6 @@ class SessionSocket(Handler, WebSocketHandler):
         classes = max(len(network.model.labels) for network in self.service.networks) or MAX_LABELS
         return wanted_of(query, classes)
 
-    # --- its end ----------------------------------------------------------------------------------------------------------
-
     def send(self, message: bytes) -> None:
         """Send when the edge reads; nothing if the connection has ended."""
         protocol = self._protocol
@@ -209,6 +203,12 @@ class SessionSocket(Handler, WebSocketHandler):
         """A place for a message. Raises BusyError."""
         account = self.service.clients.account(self.client, known=self.known)
         return self.service.bodies.open(self, account, is_frame=True)
+
+    def gone(self) -> None:
+        """The edge does not say that it is there. Its session may go on over another connection."""
+        self._closed("gone")
+        if protocol := self._protocol:
+            protocol.cut()
 
     def no_room(self, error: RequestError) -> None:
         """There is no memory for a message. What follows cannot be told from it, so the connection ends at once."""

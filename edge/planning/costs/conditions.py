@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from shared.network.partition import INPUT
@@ -83,6 +83,11 @@ class Conditions:
         usual = option.frame_bytes * self.sizes.get(option.codec, 1.0 if option.is_inter else unknown)
         keyframe = option.keyframe_bytes * self.keyframe_sizes.get(option.codec, unknown)
         return (1 - share) * usual + share * keyframe
+
+    def first_bytes(self, option: Option) -> float:
+        """Payload of the first frame of an option that is not in force: of a stream, a keyframe."""
+        first = replace(self, has_session=False) if option.is_inter else self
+        return first.payload_bytes(option)
 
     def wire_bytes(self, option: Option) -> float:
         """What a frame of this option costs in all, both ways; 0 if nothing travels."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from shared.codecs.base import elements
 from shared.codecs.video.kinds import coded_size
 from shared.errors import ContentError
-from shared.limits import MAX_PICTURE_PIXELS
+from shared.limits import MAX_PICTURE_EXTRA_BYTES, MAX_PICTURE_PIXELS
 
 if TYPE_CHECKING:
     from shared.codecs.video.kinds import Kind
@@ -25,6 +26,9 @@ def check_shape(shape: tuple[int, ...], name: str) -> None:
 def check_payload(kind: Kind, payload: Bytes, shape: tuple[int, ...], *, keyframe: bool) -> bytes:
     """A payload, as far as it can be checked without a decoder: one picture, of this shape where it says so. Raises ContentError."""
     check_shape(shape, kind.name)
+    most = elements(shape) + MAX_PICTURE_EXTRA_BYTES
+    if len(payload) > most:
+        raise ContentError(f"an {kind.name} picture of {shape} has at most {most} bytes, not {len(payload)}")
     data = bytes(payload)
     found = kind.size(data, keyframe=keyframe)
     if found not in (None, coded_size(shape)):

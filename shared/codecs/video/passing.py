@@ -59,7 +59,7 @@ class Passing:
         self._said = False
 
     def offer(self, own: Own | None) -> None:
-        """Of the picture that is encoded next."""
+        """What belongs to the picture that is encoded next."""
         self._offered = own if own and own.kind == self._kind.name else None
 
     def take(self, shape: tuple[int, ...], *, begins: bool) -> tuple[bytes, bool] | None:

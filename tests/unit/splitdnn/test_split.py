@@ -68,7 +68,7 @@ def test_frames_are_numbered(split, picture):
 
 
 def test_pictures_travel_at_input(network, picture):
-    for codec in (None, "png", "webp:quality=80"):
+    for codec in (None, "png", "webp:quality=80", "h264"):
         split = network.split("input", codec)
         frame = split.to_frame(picture)
         assert frame.tensors[0].shape == (224, 224, 3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from kits.edge import FakeSource, FakeUplink, Run
@@ -16,11 +18,25 @@ from shared.codecs.video.passing import annexb
 CODEC = "h264:passthrough=1"
 
 
+class AlwaysRoom:
+    """The room of a session that never breaks: one stream, which always has some."""
+
+    def stream(self, codec):
+        return SimpleNamespace(codec=codec.for_stream(), forget=None)
+
+    def admits(self, stream, deadline_s, *, live=False):
+        return True
+
+    def ticket(self, stream, frame):
+        return None
+
+
 class StreamUplink(FakeUplink):
-    """Decodes as a session would: one stream."""
+    """Decodes as a session would."""
 
     def __init__(self, model):
         super().__init__(model)
+        self.room = AlwaysRoom()
         self.stream = NAMES["h264"].for_stream()
 
     def _decode(self, frame):
@@ -38,7 +54,6 @@ def sent_by(shots, codec=CODEC, *, source_size=True):
     uplink = StreamUplink(model)
     preprocess = Preprocess(model.recipe, source_size=source_size)
     run = Run(FakeSource(shots), uplink, preprocess=preprocess, split_point="input", codec=codec)
-    run.plan.codec.forget()  # plans are kept, and with them their streams
     run.to_end()
     assert run.answered_by() == ["cloud"] * len(shots)
     return [frame.tensors[0] for frame in uplink.frames]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kits.profiles import make_profile
+from kits.profiles import following_profile, make_profile
 from kits.tiny import TinyEngine, engine_of, partition_of, plan_of, residual, tiny_model
 
 from edge.planning.plan import make_plan
@@ -41,6 +41,19 @@ def test_a_calibrated_codec_is_for_tensors_inside_the_network_and_asks_for_a_pro
     assert make_plan(partition.point("output"), engine, "calibrated", lambda: profile).codec is None
     with pytest.raises(SettingsError, match="inside the network, not for input"):
         make_plan(partition.point("input"), engine, "calibrated", lambda: profile)
+
+
+def test_a_codec_of_streams_asks_for_a_profile_of_frames_that_follow_each_other():
+    partition = partition_of(tiny_model())
+    engine, point = engine_of(tiny_model()), partition.point("conv")
+    profile = following_profile(point.shape)
+    plan = make_plan(point, engine, "calibrated-inter:interval=7,sticky=20", lambda: profile)
+    assert (plan.label, plan.profile) == ("calibrated-inter", profile)
+    assert plan.codec.options() == {"interval": 7, "sticky": 20}
+    assert plan.codec.for_stream() is not plan.codec
+    single = make_profile(split_point="conv", shape=point.shape)
+    with pytest.raises(SettingsError, match=r"--codec calibrated-inter: the profile .* calibrate --inter"):
+        make_plan(point, engine, "calibrated-inter", lambda: single)
 
 
 @pytest.mark.parametrize(

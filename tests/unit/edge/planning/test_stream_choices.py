@@ -55,7 +55,7 @@ def test_videos_are_choices_where_there_are_their_encoders(make, surveys, here):
     here[VIDEO_CODECS[0]] = codec = Differences()
     assert make()["input"] == [*PICTURE_CODECS, VIDEO_CODECS[0]]
     (plan,) = [plan for plan in make.plans if plan.label == VIDEO_CODECS[0]]
-    assert plan.codec is codec, "each camera's stream is made by the encoder"
+    assert plan.codec in codec.made
     assert make(session="off")["input"] == list(PICTURE_CODECS)
 
 

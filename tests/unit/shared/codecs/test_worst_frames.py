@@ -62,7 +62,12 @@ def crossings() -> list[tuple[list[np.ndarray], int]]:
 def test_every_codec_is_here() -> None:
     """What a video takes is bounded in the process that decodes it: tests/unit/cloud/bodies/video."""
     videos = {codec.name for codec in VIDEO_CODECS}
-    assert {codec.name for codec in CODECS.values()} == {*BYTES_A_VALUE, "calibrated", "calibrated-inter", *videos}
+    assert {codec.name for codec in CODECS.values()} == {
+        *BYTES_A_VALUE,
+        "calibrated",
+        "calibrated-inter",
+        *videos,
+    }
 
 
 @pytest.mark.parametrize("codec", TENSOR_CODECS, ids=lambda codec: codec.name)

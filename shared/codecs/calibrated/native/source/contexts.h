@@ -154,7 +154,7 @@ static inline Rows rows_of(const Pass *pass, int32_t block) {
 }
 
 static inline __attribute__((always_inline)) void look_up(
-    const Model *m, Frame *f, const Pass *pass, const History *history, const Rows *rows, const int first, const int number, int32_t hits[4][CLASSES]) {
+    const Model *m, Frame *f, const Pass *pass, const History *history, const Rows *rows, const int first, const int number, int32_t hits[4][2][CLASSES]) {
     const int32_t own = pass->last - pass->first;
     const uint8_t *table = pass->classes, *following[4], *context[4];
     if (history)
@@ -170,14 +170,14 @@ static inline __attribute__((always_inline)) void look_up(
             uint8_t found = table[f->index[j * pass->width + c]];
             if (history) found = following[j][context[j][c] * CLASSES + found];
             f->classes[(size_t)rows->at[j] * own + c] = found;
-            hits[j][found]++;
+            hits[j][c & 1][found]++; /* two of a class one after another would wait for each other */
         }
 }
 
 /* f->classes (count x own,), and where in ascending order each part of the pass has its symbols of each class. */
 static void classify(const Model *m, Frame *f, const Pass *pass, const uint8_t *grid, const History *history, int32_t cursors[4][CLASSES], int32_t *counts) {
     const int32_t own = pass->last - pass->first, width = pass->width, rank = pass->rank;
-    int32_t hits[4][CLASSES] = {{0}};
+    int32_t hits[4][2][CLASSES] = {{{0}}};
     if (rank) latents(m, f, pass);
     for (int32_t block = 0; block < (pass->count + 3) / 4; block++) {
         const Rows rows = rows_of(pass, block);
@@ -202,7 +202,7 @@ static void classify(const Model *m, Frame *f, const Pass *pass, const uint8_t *
     int32_t at = 0;
     for (int k = 0; k < CLASSES; k++) {
         const int32_t start = at;
-        for (int j = 0; j < 4; j++) cursors[j][k] = at, at += hits[j][k];
+        for (int j = 0; j < 4; j++) cursors[j][k] = at, at += hits[j][0][k] + hits[j][1][k];
         counts[k] = at - start;
     }
 }

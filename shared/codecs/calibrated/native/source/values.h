@@ -92,18 +92,17 @@ static inline __attribute__((always_inline)) void quantise_positions(
 
 static int32_t quantise(const Model *m, const float *values, const History *history, float sticky, uint8_t *magnitudes, uint8_t *negative) {
     if (!is_finite(values, (size_t)m->rows * m->columns * m->channels)) return 0;
-    const int sticks = history && sticky > 0;
-#define ALL(how, is_signed)                                                                              \
-    (sticks ? quantise_##how(m, values, history, sticky, magnitudes, negative, is_signed, 1)             \
-            : quantise_##how(m, values, NULL, 0, magnitudes, negative, is_signed, 0))
-    if (m->channel_first) {
-        if (m->is_signed) ALL(channels, 1);
-        else ALL(channels, 0);
+    if (history && sticky > 0) { /* the rarer ones share one copy of the code */
+        if (m->channel_first && !m->is_signed) quantise_channels(m, values, history, sticky, magnitudes, NULL, 0, 1);
+        else if (m->channel_first) quantise_channels(m, values, history, sticky, magnitudes, negative, 1, 1);
+        else quantise_positions(m, values, history, sticky, magnitudes, negative, m->is_signed, 1);
+    } else if (m->channel_first) {
+        if (m->is_signed) quantise_channels(m, values, NULL, 0, magnitudes, negative, 1, 0);
+        else quantise_channels(m, values, NULL, 0, magnitudes, NULL, 0, 0);
     } else {
-        if (m->is_signed) ALL(positions, 1);
-        else ALL(positions, 0);
+        if (m->is_signed) quantise_positions(m, values, NULL, 0, magnitudes, negative, 1, 0);
+        else quantise_positions(m, values, NULL, 0, magnitudes, NULL, 0, 0);
     }
-#undef ALL
     return 1;
 }
 

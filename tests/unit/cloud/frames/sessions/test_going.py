@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kits.certificates import Certificates
 from kits.cloud import Gate, Server, until
-from kits.session_client import Talk, metric, upgrade
+from kits.session_client import Talk, metric, resuming, upgrade
 from kits.tokens import Tokens, bearing, taken
 
 from cloud.frames.sessions.session import GRACE_S
 from shared.security.rights import Right
+from shared.security.tls.context import TLSFiles, client_context
 from shared.wire.session.messages import Answered, GoAway, Refused
 
 if TYPE_CHECKING:
@@ -162,3 +165,43 @@ def test_answers_that_nobody_reads_end_the_connection_not_the_session(
         talk.ends()
     until(lambda: metric(cloud, "connections_closed_total", why="unread") == 1)
     assert cloud.metric("sessions") == 1
+
+
+def test_an_edge_that_is_not_there_any_more_is_noticed(
+    cloud: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.frames.sessions.socket.PING_S", 0.1)
+    monkeypatch.setattr("cloud.frames.sessions.socket.PONG_S", 0.05)
+    with Talk(cloud) as talk:  # which answers no ping
+        talk.ends()
+    until(lambda: metric(cloud, "connections_closed_total", why="gone") == 1)
+    assert cloud.metric("sessions") == 1
+
+
+def test_the_end_of_what_an_edge_sends_is_the_end_of_its_connection(cloud: Server, pack: Any) -> None:
+    """A request goes on then: its client may still read its answer, and is asked by a line of HTTP whether it does."""
+    with Talk(cloud) as talk:
+        assert isinstance(talk.ask(pack()), Answered)
+        talk.connection.socket.shutdown(socket.SHUT_WR)
+        assert talk._file.read() == b""
+    until(lambda: cloud.metric("connections") == 0)
+
+
+def test_over_tls_a_session_is_that_of_the_certificate(tmp_path: Path, pack: Any) -> None:
+    made = Certificates.at(tmp_path)
+    edge, stranger = (
+        client_context(each) for each in (made.files("edge"), TLSFiles(authority=made.path("edge", "ca.crt")))
+    )
+    with Server(**made.cloud(mutual=True)) as server:
+        with Talk(server, greet=False, tls=stranger) as talk:
+            assert talk.status == 401
+        with Talk(server, tls=edge) as talk:
+            for number in range(3):
+                assert isinstance(talk.ask(pack(frame_id=number)), Answered)
+            label = "certificate:edge"
+            assert server.metric("client_requests_total", client=label, outcome="answered") == 4
+            talk.break_off()
+            until(lambda: any(each.broken_s for each in server.service.sessions._sessions.values()))
+            with Talk(server, hello=resuming(talk), tls=edge, source="127.0.0.4") as again:
+                assert again.welcome
+                assert again.welcome.resumed

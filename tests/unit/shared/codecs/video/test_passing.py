@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from kits.recordings import COUNT, EVERY, LOW_DELAY, recorded
-from kits.videos import NONE, is_near
+from kits.videos import NONE, is_near, moving
 
 from shared.codecs import make_codec
+from shared.codecs.video.bits import joined, units
 from shared.codecs.video.passing import Own, annexb, passes_on
 from shared.errors import ContentError
 
@@ -114,6 +115,17 @@ def test_a_picture_of_another_shape_than_its_packet_is_encoded(tmp_path: Path, c
         frame = stream.encode(np.ascontiguousarray(each.picture[:64, :64]))
         assert frame.params == NONE or each is second
     assert len([record for record in caplog.records if "do not travel" in record.getMessage()]) == 1
+
+
+def test_headers_that_are_told_once_go_before_each_keyframe() -> None:
+    """As of a camera over RTSP, whose description has them."""
+    for name, picture in {"h264": 5, "h265": 20}.items():
+        payload = make_codec(name).encode(moving(1)[0]).payload
+        kinds = {unit: unit[0] & 31 if name == "h264" else unit[0] >> 1 for unit in units(payload, name)}
+        (slice_of,) = (unit for unit, kind in kinds.items() if kind in (picture, 19))
+        before = joined([unit for unit in kinds if unit != slice_of])
+        found = annexb(Own(name, None, 0, lambda whole=slice_of: joined([whole]), before))
+        assert found == (payload, True), name
 
 
 def test_damaged_headers_are_refused() -> None:

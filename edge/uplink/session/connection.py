@@ -176,7 +176,8 @@ def framed(size: int) -> int:
 
 def _keep_small(transport: Any) -> None:
     """What waits in buffers is late for no use: it can be neither withdrawn nor overtaken."""
-    transport.set_write_buffer_limits(high=1)  # at 0 asyncio's TLS waits for ever: it counts an empty buffer as full
+    # At 0 asyncio's TLS waits for ever: it counts an empty buffer as full.
+    transport.set_write_buffer_limits(high=1)
     sock = transport.get_extra_info("socket")
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
     if sock is not None and option is not None:

@@ -13,6 +13,7 @@ from av.video.frame import PictureType
 
 from shared.codecs.video.colours import ToYuv
 from shared.codecs.video.kinds import coded_size
+from shared.codecs.video.scheduling import kept_scheduling
 from shared.errors import ContentError
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ class Encoder:
         self._context = context
         self._number = 0
         try:
-            context.open()
+            with kept_scheduling():
+                context.open()
         except (av.error.FFmpegError, ValueError) as error:
             raise ContentError(f"no {kind.name} holds a picture of shape {shape}: {_said(error)}") from None
 

@@ -1,6 +1,6 @@
 """Encoders that take more of the machine than they are given.
 
-As root SVT-AV1 (4.1.0, `svt_create_thread` and what tries it) puts its own threads, and the one that opens it, among the real-time ones, at the
+As root SVT-AV1 (4.1.0; findings/svt-av1-makes-whoever-opens-it-a-real-time-thread.sh) puts its own threads, and the one that opens it, among the real-time ones, at the
 highest priority: whatever they and their children do goes before everything else on the machine, and they never give way.
 """
 

@@ -4,7 +4,7 @@
 # a child that waits in a loop keeps a core from all ordinary processes. x264 and x265 leave the scheduling alone.
 # Expected: a library schedules its own threads at most, and says so; its caller's thread stays as it was. Nothing in the options or in the log
 # tells of it. In its forerunner that is an option of the user's, -rt: https://github.com/OpenVisualCloud/SVT-HEVC/pull/73
-# Matters to: shared/codecs/video/scheduling.py, which sets it back. Our test processes became real-time after the first AV1 picture, and a
+# Matters to: shared/codecs/video/encoding.py, which sets it back. Our test processes became real-time after the first AV1 picture, and a
 # `docker compose config` that they started took both cores for minutes.
 # Seen 2026-11-30, Python 3.11, x86-64, Linux 6.18, as root (as another user it is skipped):
 #   libx264: ordinary before, ordinary open, ordinary closed

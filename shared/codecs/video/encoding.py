@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -13,10 +16,11 @@ from av.video.frame import PictureType
 
 from shared.codecs.video.colours import ToYuv
 from shared.codecs.video.kinds import coded_size
-from shared.codecs.video.scheduling import kept_scheduling
 from shared.errors import ContentError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 _RATE = 10
 """Pictures a second that an encoder is told of. It has no buffer to fill, so nothing follows from it."""
 _NEVER = 1 << 30
+_THREADS = Path("/proc/self/task")
 os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 would print its settings on standard error
 
 
@@ -72,3 +77,28 @@ class Encoder:
 
 def _said(error: BaseException) -> str:
     return " ".join(str(getattr(error, "strerror", None) or error).split())
+
+
+@contextlib.contextmanager
+def kept_scheduling() -> Iterator[None]:
+    """The calling thread, and those that are begun in the block, are scheduled afterwards as the calling one was before. Linux only.
+
+    As root SVT-AV1 (4.1.0; findings/svt-av1-makes-whoever-opens-it-a-real-time-thread.sh) puts its own threads, and the one that opens it, among
+    the real-time ones, at the highest priority: whatever they and their children do goes before everything else on the machine.
+    """
+    if not hasattr(os, "sched_getscheduler") or not _THREADS.is_dir():
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    before = _threads()
+    try:
+        yield
+    finally:
+        for thread in {*(_threads() - before), threading.get_native_id()}:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                if os.sched_getscheduler(thread) != policy:
+                    os.sched_setscheduler(thread, policy, priority)
+
+
+def _threads() -> set[int]:
+    return {int(each.name) for each in _THREADS.iterdir()}

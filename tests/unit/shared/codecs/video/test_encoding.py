@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from kits.codecs import VIDEO_CODECS
 
-from shared.codecs.video.scheduling import kept_scheduling
+from shared.codecs.video.encoding import kept_scheduling
 
 THREADS = Path("/proc/self/task")
 pytestmark = pytest.mark.skipif(not THREADS.is_dir(), reason="threads are listed on Linux only")

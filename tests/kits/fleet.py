@@ -73,6 +73,7 @@ class Fleet:
             "model": str(tiny().folder), "engine": "openvino", "precision": "float32", "threads": "1",
             "cloud_url": url, "source": SOURCE.format(fps=fps, frames=frames), "split_point": "pool",
             "queue_size": "600" if fps else "2", "deadline_s": "10", "cache_dir": str(self.folder / "cache"),
+            "session": "off",  # a session's frames are one cloud's, and these tests are about where each goes
         }  # fmt: skip
         return EdgeRun([sys.executable, "-m", "edge"], environment() | edge_settings(defaults | settings))
 

@@ -106,10 +106,10 @@ class VideoStream(Video):
 
     def encode(self, array: NDArray[np.uint8]) -> Encoded:
         """The next picture. Raises ContentError, after which the next one is a keyframe."""
-        forgotten = self._forget.is_set()
-        self._forget.clear()
         encoder, self._encoder = self._encoder, None
         check_shape(array.shape, self.name)
+        if forgotten := self._forget.is_set():
+            self._forget.clear()  # only then: one that comes between the two would be lost
         changed = array.shape != self._shape
         passed = self._passing.take(array.shape, begins=forgotten or changed)
         if passed:  # the encoder's last picture is not what the next one would follow

@@ -15,7 +15,7 @@ _PROFILES = {66: "Baseline", 77: "Main", 88: "Extended", _HIGH: "High"}
 _B_SLICES = (1, 6)
 _LISTS = 8
 _MOST_SETS = {_SPS: 1, _PPS: 4}
-"""Of one picture. The encoders here write one of each."""
+"""In one picture. The encoders here write one of each."""
 _MOST_FRAMES = 256
 """Picture order counts in one cycle."""
 

@@ -13,7 +13,7 @@ _SAID = {*range(35, 41)}
 """Delimiter, ends, filler, and what an encoder says of itself: nothing for a decoder."""
 _MOST_LAYERS = 6
 _MOST_SETS = {_VPS: 1, _SPS: 1, _PPS: 4}
-"""Of one picture. The encoders here write one of each."""
+"""In one picture. The encoders here write one of each."""
 
 
 def _kind(unit: bytes) -> int:

@@ -9,7 +9,7 @@ from shared.codecs.base import Codec, Encoded
 from shared.codecs.video.chain import NONE, Chain, needs
 from shared.codecs.video.checks import check_payload, check_shape
 from shared.codecs.video.kinds import DEFAULT_INTERVAL, INTERVAL, missing, require
-from shared.codecs.video.passing import Passing
+from shared.codecs.video.passing import OPTION, SWITCH, Passing
 from shared.errors import SettingsError, StateMissingError
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ class Video(Codec):
 
     def options(self) -> dict[str, int]:
         options = {"quality": self._quality, "interval": self._interval}
-        return options | {"passthrough": self._passthrough} if self.kind.passes else options
+        return options | {OPTION: self._passthrough} if self.kind.passes else options
 
     def ranges(self) -> dict[str, tuple[int, int]]:
         ranges = {"quality": self.kind.quality, "interval": INTERVAL}
-        return ranges | {"passthrough": (0, 1)} if self.kind.passes else ranges
+        return ranges | {OPTION: SWITCH} if self.kind.passes else ranges
 
     def with_options(self, **options: int) -> Codec:
         """Raises SettingsError if what it takes is not installed."""

@@ -142,9 +142,23 @@ def test_damaged_headers_are_refused() -> None:
 
 
 def test_how_it_is_written() -> None:
-    for spec in ("h264:passthrough=1", "h265:quality=20,passthrough=1", "h264:passthrough=01,interval=9"):
+    for spec in (
+        "h264:passthrough=1",
+        "h265:quality=20,passthrough=1",
+        "h264:passthrough=01,interval=9",
+        "h264:passthrough=+1",
+    ):
         assert passes_on(spec), spec
-    for spec in (None, "", "h264", "h264:passthrough=0", "jpeg:quality=90", "auto"):
+    for spec in (
+        None,
+        "",
+        "h264",
+        "h264:passthrough=0",
+        "h264:passthrough=0.0",
+        "h264:passthrough=2",
+        "jpeg:quality=90",
+        "auto",
+    ):
         assert not passes_on(spec), spec
     assert make_codec("h264:passthrough=1").options() == {"quality": 23, "interval": 50, "passthrough": 1}
     assert "passthrough" not in make_codec("av1").options()

@@ -95,14 +95,24 @@ def annexb(own: Own) -> tuple[bytes, bool]:
     found = _sized(packet, _length_bytes(own.kind, extradata)) if sized else units(packet, own.kind)
     types = [_type(own.kind, unit) for unit in found]
     keyframe = not _KEYS[own.kind].isdisjoint(types)
-    sets = _PARAMETER_SETS[own.kind]
-    if keyframe and not sets <= set(types):
-        before = _sets(own.kind, extradata) if sized else units(extradata, own.kind)
-        found = [
-            *(unit for unit in before if _type(own.kind, unit) in sets),
-            *(unit for unit, kind in zip(found, types, strict=True) if kind not in sets),
-        ]
+    if keyframe and not _PARAMETER_SETS[own.kind] <= set(types):
+        found = _completed(
+            own.kind, found, _sets(own.kind, extradata) if sized else units(extradata, own.kind)
+        )
     return joined(found), keyframe
+
+
+def _completed(kind: str, found: list[bytes], before: list[bytes]) -> list[bytes]:
+    """The units of a keyframe, and of those told before it the kinds of headers that it brings none of. Raises ContentError."""
+    sets = _PARAMETER_SETS[kind]
+    own = [unit for unit in found if _type(kind, unit) in sets]
+    if not {*own} <= {*before}:  # then what was told before may belong to another video
+        raise ContentError(f"the camera's {kind} brings other headers than it told before, and not all")
+    brought = {_type(kind, unit) for unit in own}
+    more = [unit for unit in before if _type(kind, unit) in sets - brought]
+    # Each kind refers to the one before.
+    heads = sorted([*more, *own], key=lambda unit: _type(kind, unit))
+    return [*heads, *(unit for unit in found if _type(kind, unit) not in sets)]
 
 
 def _type(kind: str, unit: bytes) -> int:

@@ -30,6 +30,8 @@ RUNS, RUN = 6, 25
 HELD_OUT_RUN = 50
 """Frames of one more, from the last quarter: it is measured and not fitted to."""
 _MAX_READ = 20_000
+_MOST_LIVE = 10 * (RUNS * RUN + HELD_OUT_RUN)
+"""Frames that a live source is read for, where some are damaged."""
 
 
 class Footage:
@@ -43,6 +45,8 @@ class Footage:
         """By the latest `read`."""
         self.prepare_s = 0.0
         """Median time that it took to prepare one of the latest pictures."""
+        self._damaged: list[int] = []
+        """Which of the frames were, counted from 0."""
 
     def read(
         self,
@@ -58,7 +62,8 @@ class Footage:
 
         Raises SourceError.
         """
-        preprocess, seconds, self.frames_read = Preprocess(recipe, grayscale=grayscale), [], 0
+        preprocess, seconds = Preprocess(recipe, grayscale=grayscale), []
+        self.frames_read, self._damaged = 0, []
 
         def prepare(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
             start = time.perf_counter()
@@ -77,38 +82,55 @@ class Footage:
     def runs(self, recipe: Recipe, *, grayscale: bool = False) -> list[list[NDArray[np.uint8]]]:
         """RUNS runs from the first three quarters of what `read` has read, and one from the last, from a source that is read once more.
 
-        A live source gives what comes next. Raises SourceError, also for fewer frames than these are.
+        A live source gives what comes next. A run in which a frame is damaged begins anew after it, and those after it later. Raises
+        SourceError, also for fewer frames than these are.
         """
         preprocess, lengths = Preprocess(recipe, grayscale=grayscale), [RUN] * RUNS + [HELD_OUT_RUN]
-        starts = run_starts(sum(lengths) if self.live else self.frames_read)
-        found: list[list[NDArray[np.uint8]]] = [[] for _ in starts]
+        starts = run_starts(sum(lengths)) if self.live else run_starts(self.frames_read, self._damaged)
+        found: list[list[NDArray[np.uint8]]] = [[]]
         with contextlib.closing(self._source):
             self._source.open()
-            for number in range(starts[-1] + lengths[-1]):
+            for number in range(_MOST_LIVE if self.live else _MAX_READ):
                 shot = self._source.read()
                 if shot is None:
                     break
-                for run, start, length in zip(found, starts, lengths, strict=True):
-                    if start <= number < start + length:
-                        run.append(preprocess(shot.picture))
-        if [len(run) for run in found] != lengths:
-            raise SourceError(f"{self.name} ended sooner than when it was read before")
-        return found
+                if shot.damaged:
+                    found[-1].clear()
+                elif found[-1] or number >= starts[len(found) - 1]:
+                    found[-1].append(preprocess(shot.picture))
+                if len(found[-1]) == lengths[len(found) - 1]:
+                    if len(found) == len(lengths):
+                        return found
+                    found.append([])
+        raise SourceError(
+            f"{self.name} gave no {RUNS} runs of {RUN} whole frames and one of {HELD_OUT_RUN}: it has damaged ones, or ended sooner than "
+            "when it was read before"
+        )
 
     def _counted(self) -> Shot | None:
         shot = self._source.read()
-        self.frames_read += shot is not None
+        if shot is not None:
+            if shot.damaged:
+                self._damaged.append(self.frames_read)
+            self.frames_read += 1
         return shot
 
 
-def run_starts(frames: int) -> list[int]:
-    """Where RUNS runs begin that do not overlap, evenly spread over three quarters of `frames`, and one in the last. Raises SourceError."""
+def run_starts(frames: int, damaged: Sequence[int] = ()) -> list[int]:
+    """Where RUNS runs begin that do not overlap, evenly spread over three quarters of `frames`, and one in the last. Raises SourceError.
+
+    `damaged`: those that are, ascending; the last run is the latest that has none of them.
+    """
     first = max(frames * 3 // 4, RUNS * RUN)
     if first + HELD_OUT_RUN > frames:
         raise SourceError(
             f"{frames} frames are too few for --inter; accepted: a video of at least {RUNS * RUN + HELD_OUT_RUN}"
         )
-    return [*np.linspace(0, first - RUN, RUNS).astype(int).tolist(), frames - HELD_OUT_RUN]
+    last = frames - HELD_OUT_RUN
+    for each in reversed(damaged):
+        if last <= each < last + HELD_OUT_RUN:
+            last = each - HELD_OUT_RUN
+    return [*np.linspace(0, first - RUN, RUNS).astype(int).tolist(), max(last, first)]
 
 
 def spread(
@@ -126,23 +148,30 @@ def spread(
     The length of a source shows only at its end. So every frame is kept at first; whenever there are twice too many, every
     second one goes, and from then on only half as many are kept. A live source is read until there are `most`. Damaged
     frames are left out. `progress` is told how many others were read. `run`, of which `most` is a multiple: what is spread are runs of so
-    many frames, each right after the one before; one that the source's end cuts short is left out, unless it is all there is.
+    many frames, each right after the one before; one that the source's end or a damaged frame cuts short is left out, unless it is all
+    there is.
     """
     kept: list[list[NDArray[np.uint8]]] = []
     most //= run
     begun: list[NDArray[np.uint8]] = []
-    every, number = 1, 0
+    longest = begun
+    every, number, others = 1, 0, 0
     for _ in range(within):
         if live and len(kept) >= most:
             break
         shot = read()
         if shot is None:
             break
-        if shot.damaged:  # nothing is to be learned from what a decoder made up
+        if (
+            shot.damaged
+        ):  # nothing is to be learned from what a decoder made up, nor do those around it follow each other
+            longest, begun = max(longest, begun, key=len), []
+            number -= number % run
             continue
+        others += 1
         if number // run % every == 0:
             begun.append(prepare(shot.picture))
-            progress(number + 1)
+            progress(others)
         number += 1
         if len(begun) == run:
             kept.append(begun)
@@ -150,7 +179,7 @@ def spread(
             if len(kept) >= 2 * most:
                 kept = kept[::2]
                 every *= 2
-    kept = kept or [begun]
+    kept = kept or [max(longest, begun, key=len)]
     chosen = np.linspace(0, len(kept) - 1, min(most, len(kept))).astype(int)
     return [picture for place in chosen for picture in kept[place]]
 

@@ -154,10 +154,9 @@ class Pipeline:
             picture = edition.preprocess(frame.picture)
             outgoing = edition.preprocess.outgoing(frame.picture, picture)
             tensor = edition.model.recipe.normalise(picture)[None]
-        # A picture of the network's size is taken for a resized one, and a camera's is none.
-        own = None if outgoing is None or outgoing.shape != frame.picture.shape else frame.own
-        if own and outgoing is not None and outgoing.shape == edition.model.recipe.picture_shape:
-            own = None
+        own = frame.own
+        if own and (outgoing is None or not edition.preprocess.is_own(frame.picture, outgoing)):
+            own = None  # it would show what this picture does not
         return Prepared(frame.origin, edition, tensor, outgoing, own)
 
     def _cross(self, frame: Prepared) -> Crossed:

@@ -35,6 +35,13 @@ class Preprocess:
             return picture
         return self._rgb(frame)
 
+    def is_own(self, frame: NDArray[np.uint8], outgoing: NDArray[np.uint8]) -> bool:
+        """Whether what goes out is the camera's very picture: all of it, in its own size and colours."""
+        if not self._source_size or self._grayscale:
+            return False
+        # A picture of the network's size is taken for a resized one, and a camera's is none.
+        return outgoing.shape == frame.shape != self._recipe.picture_shape
+
     def _rgb(self, picture: Any) -> NDArray[np.uint8]:
         if self._grayscale:
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)

@@ -18,6 +18,7 @@ if __name__ == "__main__":
 import pytest  # noqa: E402
 from kits.conversations import CONVERSATIONS  # noqa: E402
 from kits.session_reader import EdgesMessages, read_clouds  # noqa: E402
+from kits.talking import WELCOME  # noqa: E402
 from kits.transcripts import read_transcript, said_again  # noqa: E402
 
 from shared.errors import WireError  # noqa: E402
@@ -59,6 +60,7 @@ def test_a_reader_of_the_page_understands_it(name: str) -> None:
 def test_what_arrived_of_a_message_that_was_cut_is_none() -> None:
     (lines, _) = read_transcript(file_of("broken"))
     cloud = CloudConnection(streams=4, message_bytes=4096)
+    cloud.welcome(WELCOME)
     for line in lines:
         if line.who == "edge":
             cloud.received(line.data)

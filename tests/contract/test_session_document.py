@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_the_edges_fields_are_in_the_order_in_which_the_page_lists_them() -> Non
     ]  # fmt: skip
     cloud = CloudConnection(streams=4, message_bytes=1000)
     cloud.received(hello)
-    edge.received(cloud.welcome(WELCOME))
+    edge.received(cloud.welcome(replace(WELCOME, session=SESSION[::-1])))
     before = edge._crc
     tensors = (EncodedTensor(9, (1, 2, 3), b"pp", b"AB"),)
     sent = frame(0, tensors=tensors, frame_id=5, capture_time_ns=6_000_000, deadline_ms=7)

@@ -154,7 +154,7 @@ def test_a_number_in_the_text_is_the_codes() -> None:
         f"(kinds, {OWN_KINDS}, {PREDICTIONS}) | 0 to {CLASSES - 1} |",
         f"each row sums to {SCALE};",
         f"q from 1 to {limits.MAX_CORRECTOR_RANK} |",
-        f"not used at 2 levels; at most {limits.MAX_CODING_TABLES} rows |",
+        f"not there at 2 levels; at most {limits.MAX_CODING_TABLES} rows |",
         f"there are at most {limits.MAX_CODING_TABLES} kinds",
         f"strings of a profile together are at most {limits.MAX_PROFILE_STRINGS_BYTES} bytes as JSON",
         f"at most {limits.MAX_JPEG_SCANS} scans and, before the first of them, at most {limits.MAX_PICTURE_PIECES} segments",

@@ -14,7 +14,7 @@ from kits.detecting import detector
 from kits.fuzz.campaign import try_out
 from kits.fuzz.mutations import damaged
 from kits.session_reader import EdgesMessages, read_clouds
-from kits.talking import HELLO, pair
+from kits.talking import HELLO, WELCOME, pair
 from kits.transcripts import cloud_says, read_transcript
 
 from shared.errors import WireError
@@ -64,6 +64,7 @@ def test_what_an_edge_says():
 
     def check(data: bytes) -> object:
         cloud, reader = CloudConnection(streams=4, message_bytes=MESSAGE_BYTES), EdgesMessages()
+        cloud.welcome(WELCOME)
         ended, taken = False, 0
         for message in map(bytes.fromhex, json.loads(data)):
             try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cloud.bodies.video.messages import ANSWER, DECODED, QUESTION, REFUSED, Question, refusal
 from shared.codecs.registry import CODECS
+from shared.codecs.video.checks import check_payload
 from shared.codecs.video.codec import Video
 from shared.codecs.video.decoding import Decoder
 from shared.errors import StateMissingError, WireError
@@ -57,6 +58,7 @@ def _decoded(
     codec = CODECS[question.codec_id]
     assert isinstance(codec, Video)
     try:
+        check_payload(codec.kind, payload, question.shape, keyframe=question.keyframe)
         if question.keyframe:
             decoder = Decoder(codec.kind, question.shape)
         elif decoder is None:

@@ -99,8 +99,9 @@ def _cost_of_tensor(part: Part) -> Cost:
     positions, symbols = rows * columns, rows * columns * channels
     arrays = part.arrays
     widened = sum(_WIDENED.get(array.dtype.name, 0) * array.nbytes for array in arrays.values())
-    # Kinds by position: 4 bytes for the context's, 1 for the magnitude's, and as much again for one copy in coding order.
-    kinds = 4 * _size(arrays, "channel_kind") + _size(arrays, "magnitude_kind")
+    # Kinds by position: 4 bytes for the context's, 1 for the magnitude's, and as much again for one copy in coding order. What follows a
+    # known frame has a copy of the magnitude's in its own tables' numbers.
+    kinds = 4 * _size(arrays, "channel_kind") + _size(arrays, "magnitude_kind") * (1 + has_inter(arrays))
     tables = min(_tables(arrays, "magnitudes"), MAX_CODING_TABLES)  # more of them are refused
     following = 64 + SIGNS + min(_tables(arrays, "inter.magnitudes"), MAX_CODING_TABLES)
     widest = max((_rank(arrays, name) for name in arrays if name.endswith(".up")), default=0)

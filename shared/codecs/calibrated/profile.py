@@ -37,19 +37,18 @@ if TYPE_CHECKING:
 
 FORMAT = "splitdnn-profile-1"
 FORMAT_2 = "splitdnn-profile-2"
-"""Kinds of symbols may also go by position, tables of magnitudes by the size of a symbol's neighbours, and values may be shifted by what
-is usual at a position."""
+"""Kinds of symbols may go by position, tables of magnitudes by the size of neighbours, and values are shifted by what is usual somewhere."""
 FORMAT_3 = "splitdnn-profile-3"
 """The corrector is of whole numbers."""
 FORMAT_4 = "splitdnn-profile-4"
-"""There are models of frames that follow a known one."""
+"""There are models of frames that follow a known one: arrays whose names begin with INTER, which mean nothing in the formats before."""
+INTER = "inter."
 _FORMATS = [FORMAT, FORMAT_2, FORMAT_3, FORMAT_4]
 _BY_PLACE = ("channel_kind", "magnitude_kind", "magnitudes")
 HASH_BYTES = 16
 _DTYPES = {"int8", "uint8", "int16", "uint16", "int32", "float16", "float32"}
 _HEADER = struct.Struct("<Q")
-_SHOWN = 60
-"""Characters of a string that an error quotes."""
+_SHOWN = 60  # characters of a string that an error quotes
 
 PER_TENSOR = frozenset({"levels", "groups", "signed", "pooled"})
 """Strings that have a value for each tensor of a crossing, with semicolons between."""
@@ -86,12 +85,14 @@ class Profile:
         return shape
 
     def of_tensor(self, number: int) -> Part:
-        """What it says of one of its tensors, counted from 0. Raises ProfileContentError if a string has no value for it."""
+        """What it says, in its format, of one of its tensors, counted from 0. Raises ProfileContentError if a string has no value for it."""
         count = len(self.shapes)
         prefix = f"{number}." if count > 1 else ""
         arrays = {
             name.removeprefix(prefix): array for name, array in self.arrays.items() if name.startswith(prefix)
         }
+        if self.about.get("format") != FORMAT_4:
+            arrays = {name: array for name, array in arrays.items() if not name.startswith(INTER)}
         about = {}
         for key, text in self.about.items():
             values = text.split(";")
@@ -129,8 +130,7 @@ class Profile:
             raise ProfileContentError(f"not a profile: {error}") from None
         for name, array in arrays.items():
             if array.dtype.name not in _DTYPES:
-                said = f"a profile's array {name} is {array.dtype}"
-                raise ProfileContentError(said, accepted=sorted(_DTYPES))
+                raise ProfileContentError(f"a profile's {name} is {array.dtype}", accepted=sorted(_DTYPES))
             array.setflags(write=False)
         return cls(bytes(data), *_identity(about), about, arrays)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.codecs.video.bits import Bits
+from shared.codecs.video.bits import Bits, require_few
 from shared.errors import ContentError
 
 _NAME = "av1"
@@ -31,8 +31,9 @@ def size(payload: bytes, *, keyframe: bool) -> tuple[int, int] | None:
     pictures = [kind for kind in kinds if kind in {_HEADER, _FRAME}]
     if len(pictures) != 1 or (pictures == [_HEADER] and _TILES not in kinds):
         raise ContentError(f"an av1 payload is one picture; this one has {len(pictures)}")
-    sizes = {_size_in(content) for kind, _, content in found if kind == _SEQUENCE}
-    if len(sizes) > 1 or (keyframe and (not sizes or kinds[0] != _SEQUENCE)):
+    require_few([whole for _, whole, _ in found], kinds, {_SEQUENCE: 1}, _NAME)
+    sizes = {_size_in(content) for content in {content for kind, _, content in found if kind == _SEQUENCE}}
+    if keyframe and (not sizes or kinds[0] != _SEQUENCE):
         raise ContentError("an av1 keyframe begins with one sequence's header")
     return sizes.pop() if sizes else None
 

@@ -10,8 +10,8 @@ from shared.errors import ContentError
 if TYPE_CHECKING:
     from shared.wire.frame import Bytes
 
-_MOST_BYTES = 4096
-"""The beginning of a header that is looked at. The size of the pictures stands in the first hundred."""
+_MOST_BYTES = 512
+"""The beginning of a header that is read: more than H.264's eight scaling lists take before the size of the pictures, at the most 470."""
 _MOST_ZEROS = 32
 _START = re.compile(rb"\x00\x00\x01")
 _MOST_UNITS = 1024
@@ -23,25 +23,27 @@ class Bits:
 
     def __init__(self, data: Bytes, name: str) -> None:
         data = bytes(data[:_MOST_BYTES])
-        self._value = int.from_bytes(data, "big")
-        self._left = 8 * len(data)
+        self._bits = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}" if data else ""
+        self._at = 0
         self._name = name
 
     def take(self, count: int) -> int:
         """The next `count` bits as a number."""
-        if count > self._left:
-            raise ContentError(f"not a readable {self._name} picture: a header ends too early")
-        self._left -= count
-        return self._value >> self._left & ((1 << count) - 1)
+        begin, self._at = self._at, self._at + count
+        if self._at > len(self._bits):
+            raise ContentError(
+                f"not a readable {self._name} picture: a header ends too early, or is too long"
+            )
+        return int(self._bits[begin : self._at], 2) if count else 0
 
     def number(self) -> int:
         """The next unsigned Exp-Golomb number, `ue(v)`."""
-        zeros = 0
-        while not self.take(1):
-            zeros += 1
-            if zeros > _MOST_ZEROS:
-                raise ContentError(f"not a readable {self._name} picture: a number in a header is too long")
-        return (1 << zeros) - 1 + self.take(zeros)
+        most = self._at + _MOST_ZEROS + 1
+        one = self._bits.find("1", self._at, most)
+        if one < 0 and most <= len(self._bits):
+            raise ContentError(f"not a readable {self._name} picture: a number in a header is too long")
+        zeros = (one if one >= 0 else most) - self._at
+        return self.take(2 * zeros + 1) - 1
 
     def signed(self) -> int:
         """The next signed Exp-Golomb number, `se(v)`."""
@@ -65,6 +67,17 @@ def units(payload: bytes, name: str) -> list[bytes]:
     return found
 
 
+def require_few(found: list[bytes], kinds: list[int], most: dict[int, int], name: str) -> None:
+    """Raise ContentError for more units of a kind, none like another, than `most` has for it. Nothing in them is read for that."""
+    for kind, few in most.items():
+        count = len({unit for unit, own in zip(found, kinds, strict=True) if own == kind})
+        if count > few:
+            raise ContentError(
+                f"an {name} picture with {count} units of the type {kind} is not accepted",
+                accepted={"most": few},
+            )
+
+
 def joined(found: list[bytes]) -> bytes:
     """Such units as Annex B again."""
     return b"".join(b"\0\0\1" + unit for unit in found)
@@ -72,4 +85,4 @@ def joined(found: list[bytes]) -> bytes:
 
 def unescaped(unit: bytes) -> bytes:
     """The beginning of a unit without the bytes that keep start codes out of it."""
-    return unit[:_MOST_BYTES].replace(b"\0\0\3", b"\0\0")
+    return unit[: 2 * _MOST_BYTES].replace(b"\0\0\3", b"\0\0")

@@ -23,12 +23,17 @@ def check_shape(shape: tuple[int, ...], name: str) -> None:
         )
 
 
-def check_payload(kind: Kind, payload: Bytes, shape: tuple[int, ...], *, keyframe: bool) -> bytes:
-    """A payload, as far as it can be checked without a decoder: one picture, of this shape where it says so. Raises ContentError."""
+def check_length(kind: Kind, payload: Bytes, shape: tuple[int, ...]) -> None:
+    """Raise ContentError for a picture that nobody takes, as far as that shows without reading its payload."""
     check_shape(shape, kind.name)
     most = elements(shape) + MAX_PICTURE_EXTRA_BYTES
     if len(payload) > most:
         raise ContentError(f"an {kind.name} picture of {shape} has at most {most} bytes, not {len(payload)}")
+
+
+def check_payload(kind: Kind, payload: Bytes, shape: tuple[int, ...], *, keyframe: bool) -> bytes:
+    """A payload, as far as it can be checked without a decoder: one picture, of this shape where it says so. Raises ContentError."""
+    check_length(kind, payload, shape)
     data = bytes(payload)
     found = kind.size(data, keyframe=keyframe)
     if found not in (None, coded_size(shape)):

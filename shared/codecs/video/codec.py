@@ -9,7 +9,7 @@ from shared.codecs.base import Codec, Encoded
 from shared.codecs.video.chain import NONE, Chain, needs
 from shared.codecs.video.checks import check_payload, check_shape
 from shared.codecs.video.kinds import DEFAULT_INTERVAL, INTERVAL, missing, require
-from shared.codecs.video.passing import Passing
+from shared.codecs.video.passing import OPTION, SWITCH, Passing
 from shared.errors import SettingsError, StateMissingError
 
 if TYPE_CHECKING:
@@ -70,11 +70,11 @@ class Video(Codec):
 
     def options(self) -> dict[str, int]:
         options = {"quality": self._quality, "interval": self._interval}
-        return options | {"passthrough": self._passthrough} if self.kind.passes else options
+        return options | {OPTION: self._passthrough} if self.kind.passes else options
 
     def ranges(self) -> dict[str, tuple[int, int]]:
         ranges = {"quality": self.kind.quality, "interval": INTERVAL}
-        return ranges | {"passthrough": (0, 1)} if self.kind.passes else ranges
+        return ranges | {OPTION: SWITCH} if self.kind.passes else ranges
 
     def with_options(self, **options: int) -> Codec:
         """Raises SettingsError if what it takes is not installed."""
@@ -106,10 +106,10 @@ class VideoStream(Video):
 
     def encode(self, array: NDArray[np.uint8]) -> Encoded:
         """The next picture. Raises ContentError, after which the next one is a keyframe."""
-        forgotten = self._forget.is_set()
-        self._forget.clear()
         encoder, self._encoder = self._encoder, None
         check_shape(array.shape, self.name)
+        if forgotten := self._forget.is_set():
+            self._forget.clear()  # only then: one that comes between the two would be lost
         changed = array.shape != self._shape
         passed = self._passing.take(array.shape, begins=forgotten or changed)
         if passed:  # the encoder's last picture is not what the next one would follow

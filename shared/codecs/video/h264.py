@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.codecs.video.bits import Bits, joined, unescaped, units
+from shared.codecs.video.bits import Bits, joined, require_few, unescaped, units
 from shared.errors import ContentError
 
 _NAME = "h264"
@@ -14,6 +14,8 @@ _HIGH = 100
 _PROFILES = {66: "Baseline", 77: "Main", 88: "Extended", _HIGH: "High"}
 _B_SLICES = (1, 6)
 _LISTS = 8
+_MOST_SETS = {_SPS: 1, _PPS: 4}
+"""In one picture. The encoders here write one of each."""
 _MOST_FRAMES = 256
 """Picture order counts in one cycle."""
 
@@ -35,11 +37,13 @@ def size(payload: bytes, *, keyframe: bool) -> tuple[int, int] | None:
             f"an h264 {'keyframe' if keyframe else 'picture'} with units of the types {sorted(strange)} is not accepted",
             accepted=sorted({wanted, _SPS, _PPS}),
         )
+    require_few(found, kinds, _MOST_SETS, _NAME)
     first = [_is_first(unit) for unit, kind in zip(found, kinds, strict=True) if kind == wanted]
     if first[:1] != [True] or any(first[1:]):
         raise ContentError(f"an h264 payload is one picture; this one begins {sum(first)}")
-    sizes = {_size_in(unit) for unit, kind in zip(found, kinds, strict=True) if kind == _SPS}
-    if len(sizes) > 1 or (keyframe and not (sizes and _PPS in kinds)):
+    sequences = {unit for unit, kind in zip(found, kinds, strict=True) if kind == _SPS}
+    sizes = {_size_in(unit) for unit in sequences}
+    if keyframe and not (sizes and _PPS in kinds):
         raise ContentError("an h264 keyframe begins with one sequence's and its pictures' parameters")
     return sizes.pop() if sizes else None
 

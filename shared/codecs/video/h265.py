@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.codecs.video.bits import Bits, joined, unescaped, units
+from shared.codecs.video.bits import Bits, joined, require_few, unescaped, units
 from shared.errors import ContentError
 
 _NAME = "h265"
@@ -12,6 +12,8 @@ _TRAILING = {0, 1, 2, 3, 4, 5}
 _SAID = {*range(35, 41)}
 """Delimiter, ends, filler, and what an encoder says of itself: nothing for a decoder."""
 _MOST_LAYERS = 6
+_MOST_SETS = {_VPS: 1, _SPS: 1, _PPS: 4}
+"""In one picture. The encoders here write one of each."""
 
 
 def _kind(unit: bytes) -> int:
@@ -37,11 +39,13 @@ def size(payload: bytes, *, keyframe: bool) -> tuple[int, int] | None:
             f"an h265 {'keyframe' if keyframe else 'picture'} with units of the types {sorted(strange)} is not accepted",
             accepted=sorted(wanted | {_VPS, _SPS, _PPS}),
         )
+    require_few(found, kinds, _MOST_SETS, _NAME)
     first = [unit[2] >> 7 for unit, kind in zip(found, kinds, strict=True) if kind in wanted]
     if first[:1] != [1] or any(first[1:]):
         raise ContentError(f"an h265 payload is one picture; this one begins {sum(first)}")
-    sizes = {_size_in(unit) for unit, kind in zip(found, kinds, strict=True) if kind == _SPS}
-    if len(sizes) > 1 or (keyframe and not (sizes and {_VPS, _PPS} <= set(kinds))):
+    sequences = {unit for unit, kind in zip(found, kinds, strict=True) if kind == _SPS}
+    sizes = {_size_in(unit) for unit in sequences}
+    if keyframe and not (sizes and {_VPS, _PPS} <= set(kinds)):
         raise ContentError(
             "an h265 keyframe begins with one stream's, one sequence's and its pictures' parameters"
         )
@@ -50,19 +54,16 @@ def size(payload: bytes, *, keyframe: bool) -> tuple[int, int] | None:
 
 def has_b(payload: bytes) -> bool:
     """Whether pictures may come in another order than they are shown in, by the headers that a keyframe brings. Raises ContentError."""
-    return any(_reorders(unit) for unit in units(payload, _NAME) if _kind(unit) == _SPS)
+    return any(_sequence(unit)[1] for unit in {*units(payload, _NAME)} if _kind(unit) == _SPS)
 
 
 def _size_in(unit: bytes) -> tuple[int, int]:
-    if _reorders(unit):
+    found, reordered = _sequence(unit)
+    if reordered:
         raise ContentError(
             "h265 whose pictures are reordered is not accepted: one would need a picture that comes after it"
         )
-    return _sequence(unit)[0]
-
-
-def _reorders(unit: bytes) -> bool:
-    return _sequence(unit)[1] > 0
+    return found
 
 
 def _sequence(unit: bytes) -> tuple[tuple[int, int], int]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.codecs.spec import parse_spec, take_whole
 from shared.codecs.video.bits import joined, units
 from shared.codecs.video.checks import check_payload
-from shared.errors import ContentError
+from shared.errors import ContentError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 _PARAMETER_SETS = {"h264": frozenset({7, 8}), "h265": frozenset({32, 33, 34})}
 _KEYS = {"h264": frozenset({5}), "h265": frozenset({19, 20})}
 _MOST_SETS = 64
-_WRITTEN = re.compile(r"[:,]passthrough=0*[1-9]")
+OPTION, SWITCH = "passthrough", (0, 1)
+"""The option of a codec, and its range."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +46,12 @@ class Own:
 
 
 def passes_on(spec: str | None) -> bool:
-    """Whether a codec that is written like this sends a camera's own packets; whatever else is wrong with it is said elsewhere."""
-    return bool(spec and _WRITTEN.search(spec))
+    """Whether a codec that is written like this sends a camera's own packets. One that nothing can be made of is refused elsewhere."""
+    try:
+        _, options = parse_spec(spec or "")
+        return take_whole(options, OPTION, 0, *SWITCH) > 0  # as who makes the codec reads it
+    except SettingsError:
+        return False
 
 
 class Passing:
@@ -90,14 +95,24 @@ def annexb(own: Own) -> tuple[bytes, bool]:
     found = _sized(packet, _length_bytes(own.kind, extradata)) if sized else units(packet, own.kind)
     types = [_type(own.kind, unit) for unit in found]
     keyframe = not _KEYS[own.kind].isdisjoint(types)
-    sets = _PARAMETER_SETS[own.kind]
-    if keyframe and not sets <= set(types):
-        before = _sets(own.kind, extradata) if sized else units(extradata, own.kind)
-        found = [
-            *(unit for unit in before if _type(own.kind, unit) in sets),
-            *(unit for unit, kind in zip(found, types, strict=True) if kind not in sets),
-        ]
+    if keyframe and not _PARAMETER_SETS[own.kind] <= set(types):
+        found = _completed(
+            own.kind, found, _sets(own.kind, extradata) if sized else units(extradata, own.kind)
+        )
     return joined(found), keyframe
+
+
+def _completed(kind: str, found: list[bytes], before: list[bytes]) -> list[bytes]:
+    """The units of a keyframe, and of those told before it the kinds of headers that it brings none of. Raises ContentError."""
+    sets = _PARAMETER_SETS[kind]
+    own = [unit for unit in found if _type(kind, unit) in sets]
+    if not {*own} <= {*before}:  # then what was told before may belong to another video
+        raise ContentError(f"the camera's {kind} brings other headers than it told before, and not all")
+    brought = {_type(kind, unit) for unit in own}
+    more = [unit for unit in before if _type(kind, unit) in sets - brought]
+    # Each kind refers to the one before.
+    heads = sorted([*more, *own], key=lambda unit: _type(kind, unit))
+    return [*heads, *(unit for unit in found if _type(kind, unit) not in sets)]
 
 
 def _type(kind: str, unit: bytes) -> int:

@@ -44,7 +44,7 @@ class CloudConnection:
         self._most_streams = min(streams, limits.MAX_STREAMS)
         self._message_bytes = message_bytes
         self._hello: Hello | None = None
-        self._ended = False
+        self._welcomed = self._ended = False
         self._last = NUMBERS - 1
         self._streams: dict[int, Told] = {}
         self._crc = 0
@@ -69,8 +69,10 @@ class CloudConnection:
             raise
 
     def welcome(self, welcome: Welcome) -> bytes:
-        """The first message. Raises WireError for what does not fit its fields."""
-        return _sealed(packed_welcome(welcome))
+        """The first message: before it is made, the edge may not speak of streams. Raises WireError for what does not fit its fields."""
+        message = _sealed(packed_welcome(welcome))
+        self._welcomed = True
+        return message
 
     def answer(self, answer: Answered) -> bytes:
         """The answer to a frame. Raises LimitError for one that no edge would read."""
@@ -97,6 +99,8 @@ class CloudConnection:
             self._hello = hello = read_hello(reader)
             reader.end()
             return hello
+        if reader.kind in (Kind.STREAM, Kind.FRAME) and not self._welcomed:
+            raise WireError(f"a message of kind {reader.kind} before the cloud's welcome")
         if reader.kind == Kind.FRAME:
             return self._frame(reader, hello)
         reader.require_flags(0)

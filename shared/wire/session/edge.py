@@ -117,6 +117,8 @@ class EdgeConnection:
             raise WireError(
                 "the cloud goes on with another session, or with frames that were not said to be unanswered"
             )
+        if not found.resumed and found.session == hello.session:
+            raise WireError("the cloud does not go on with the session, and names no other one")
         return found
 
     def _sealed(self, fields: Sequence[Bytes]) -> bytes:

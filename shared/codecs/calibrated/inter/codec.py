@@ -110,6 +110,17 @@ class CalibratedInter(Calibrated):
             raise _missing(state, None)
         return super().decode(digest, payload, shape)
 
+    def nothing(self) -> History:
+        """What is known after the cheapest keyframe, which has no payload: all symbols of it are zero."""
+        return self._model.remember(*self._model.decode_symbols(b""), None)
+
+    def decode_nothing(self, history: History) -> None:
+        """Decode the cheapest frame that follows, for what it takes. Raises ContentError for values that are not finite."""
+        with any_numbers():
+            symbols = self._model.decode_symbols(b"", history)
+            self._model.remember(*symbols, history)
+            self._finished(self._model.values(*symbols), self._shape)
+
     def _split(self, params: bytes) -> tuple[bytes, bytes]:
         """The profile's digest, which only the first tensor of a crossing has, and the state. Raises ContentError."""
         if len(params) not in (STATE_BYTES, HASH_BYTES + STATE_BYTES):

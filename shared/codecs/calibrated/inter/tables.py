@@ -14,7 +14,7 @@ import numpy as np
 from shared.codecs.calibrated.context_model import CLASSES, CodingPass, kinds_of, of_pass
 from shared.codecs.calibrated.entropy import SCALE, Alphabet
 from shared.codecs.calibrated.inter.history import CONTEXTS, UNRESTS
-from shared.codecs.calibrated.profile import require
+from shared.codecs.calibrated.profile import INTER, require
 from shared.errors import ProfileContentError
 from shared.limits import MAX_CODING_TABLES, MAX_LEVELS
 
@@ -34,8 +34,8 @@ SIGNS = 3
 
 
 def has_inter(arrays: Mapping[str, Any]) -> bool:
-    """Whether one tensor's arrays hold what follows a known frame."""
-    return "inter.ladder" in arrays
+    """Whether one tensor's arrays, those of its profile's format, hold what follows a known frame."""
+    return any(name.startswith(INTER) for name in arrays)
 
 
 class InterTables:
@@ -50,7 +50,11 @@ class InterTables:
         levels: int,
         signed: bool,
     ) -> None:
-        """Raises ProfileContentError if the arrays cannot be used."""
+        """Raises ProfileContentError if the arrays cannot be used, or are more than are used."""
+        names = ["inter.ladder", *(f"inter.{current.index}.classes" for current in passes)]
+        names += ["inter.magnitudes"] * (levels > 2) + ["inter.signs"] * signed
+        if more := sorted(name for name in arrays if name.startswith(INTER) and name not in names):
+            raise ProfileContentError(f"the profile has no use for its array {more[0][:60]}", accepted=names)
         ladder = require(arrays, "inter.ladder", np.uint16, (CLASSES,)).astype(np.int64)
         self._significance = Alphabet(np.stack([SCALE - ladder, ladder], axis=1))
         self._classes = {}

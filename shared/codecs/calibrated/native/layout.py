@@ -59,7 +59,7 @@ class Layout:
             centroids=self._keep(arrays["centroid"].astype(np.float32)),
             usual=self._usual(arrays) if "usual" in arrays else None,
             **self._whole_corrector(arrays),
-            **(self._following(library, arrays) if has_inter(arrays) else {}),
+            **(self._following(library, arrays, checked) if has_inter(arrays) else {}),
             threshold=float(np.float32(1 - float(arrays["zone"][0]))),
             pass_count=len(made),
             rows=rows,
@@ -113,7 +113,6 @@ class Layout:
         tables: NDArray[np.uint8],
     ) -> Pass:
         name, own = f"context.{current.index}.", current.last - current.first
-        following = f"inter.{current.index}.classes"
         up = arrays[name + "up"]
         seen = current.first or current.light
         rank = -(-len(up) // _RANK_STEP) * _RANK_STEP if seen else 0
@@ -138,7 +137,7 @@ class Layout:
             up=self._keep(pairs),
             bias=self._keep(bias),
             classes=self._keep(arrays[name + "classes"]),
-            following=self._keep(arrays[following]) if following in arrays else None,
+            following=self._keep(arrays[f"inter.{current.index}.classes"]) if has_inter(arrays) else None,
             kinds=self._keep(of_kinds),
             tables=self._keep(of_tables),
             positions=self._keep(current.positions.astype(np.int32)),
@@ -155,17 +154,19 @@ class Layout:
             shift=shift,
         )
 
-    def _following(self, library: Library, arrays: Mapping[str, NDArray[Any]]) -> dict[str, int]:
+    def _following(
+        self, library: Library, arrays: Mapping[str, NDArray[Any]], checked: NumpyModel
+    ) -> dict[str, int]:
         zeros = _starts_of_shares(arrays["inter.ladder"])
         found = {
             "following_significance": self._keep(zeros[:, 1]),
             "following_zeros": self._symbols(library, zeros),
         }
-        if "inter.magnitudes" in arrays:
+        if checked.levels > 2:
             starts = _starts_of_tables(arrays["inter.magnitudes"])
             found["following_starts"] = self._keep(starts)
             found["following_sizes"] = self._symbols(library, starts)
-        if "inter.signs" in arrays:
+        if checked.signed:
             signs = _starts_of_shares(arrays["inter.signs"])
             found["following_positive"] = self._keep(signs[:, 1])
             found["following_signs"] = self._symbols(library, signs)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from kits.naming import naming
-from kits.profiles import SMALL, features, make_profile
+from kits.profiles import SMALL, features, following_profile, make_profile, stream
 
 from cloud.profiles.building import build
 from edge.calibration.fit import fit_crossing
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.cost import Cost
+from shared.codecs.calibrated.inter.codec import CalibratedInter
 from shared.errors import LimitError
 from shared.limits import MAX_DECODE_S, MAX_PROFILE_HELD_BYTES
 
@@ -87,6 +88,36 @@ def test_one_that_takes_too_long_is_refused_by_what_was_measured() -> None:
     with pytest.raises(LimitError, match=r"2\.5 s of a core") as refused:
         build(make_profile(), Calibrated.reader, clock(0.0, 0.0, 2.5))
     assert refused.value.accepted == {"max_seconds": MAX_DECODE_S}
+
+
+def test_a_frame_that_follows_counts_if_it_takes_longer() -> None:
+    profile = following_profile()
+    for keyframe_s, following_s in ((0.25, 1.5), (1.5, 0.25)):
+        held = build(
+            profile, Calibrated.reader, clock(10.0, 10.5, 10.5 + keyframe_s, 20.0, 20.0 + following_s)
+        )
+        assert (held.build_s, held.decode_s) == (0.5, 1.5)
+    with pytest.raises(LimitError, match=r"2\.5 s of a core"):
+        build(profile, Calibrated.reader, clock(0.0, 0.0, 0.1, 1.0, 3.5))
+
+
+def test_of_every_tensor_a_frame_that_follows_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = [(8, 6, 6), (8, 3, 3)]
+    runs = [[stream(shape, seed=seed) for seed in (0, 20)] for shape in shapes]
+    crossing = [[tensor for run in each for tensor in run] for each in runs]
+    profile = fit_crossing(crossing, [SMALL] * 2, fingerprint=b"profile.", split_point="neck", runs=runs)
+    followed: list[tuple[int, ...]] = []
+    decode_nothing = CalibratedInter.decode_nothing
+
+    def noting(self: CalibratedInter, history: Any) -> None:
+        followed.append(history.magnitudes.shape)
+        decode_nothing(self, history)
+
+    monkeypatch.setattr(CalibratedInter, "decode_nothing", noting)
+    for compiled in (True, False):
+        followed.clear()
+        build(profile, lambda given, compiled=compiled: Calibrated.reader(given, compiled=compiled))  # type: ignore[misc]
+        assert followed == [(6, 6, 8), (3, 3, 8)]
 
 
 def test_one_that_is_counted_as_too_much_is_not_built(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ class Numbered:
     """A source whose frame n is the number n."""
 
     def __init__(self, count: int, *, live: bool = False, damaged=()) -> None:
-        self.count, self.live, self.read_so_far = count, live, 0
+        self.count, self.live, self.read_so_far, self.name = count, live, 0, "numbers"
         self.damaged = damaged
 
     def read(self):
@@ -25,6 +25,9 @@ class Numbered:
         self.read_so_far += 1
         number = self.read_so_far - 1
         return Shot(np.full((4, 4, 3), number, np.int32), number, damaged=number in self.damaged)
+
+    def open(self) -> None: ...
+    def close(self) -> None: ...
 
 
 def numbers(source: Numbered, most: int) -> list[int]:
@@ -117,3 +120,55 @@ def test_runs_are_frames_that_follow_each_other():
     assert [len(run) for run in runs] == [RUN] * RUNS + [HELD_OUT_RUN]
     for start, run in zip(run_starts(230), runs, strict=True):
         assert all(np.array_equal(*each) for each in zip(run, every[start:], strict=False))
+
+
+def runs_of(source: Numbered) -> list[list[int]]:
+    """The numbers of the frames of each run."""
+    footage = Footage("synthetic:fps=0,frames=1")
+    footage.live = source.live
+    footage._source = source
+    footage.read(RECIPE, 20, within=0 if source.live else 10_000)
+    source.read_so_far = 0
+    return [[int(picture[0, 0, 0]) for picture in run] for run in footage.runs(RECIPE)]
+
+
+def in_rows(runs: list[list[int]], damaged: set[int]) -> bool:
+    """Whether they are runs of whole frames that follow each other, and none overlaps another."""
+    everything = [number for run in runs for number in run]
+    return (
+        [len(run) for run in runs] == [RUN] * RUNS + [HELD_OUT_RUN]
+        and all(run == list(range(run[0], run[0] + len(run))) for run in runs)
+        and everything == sorted(set(everything))
+        and not damaged & {*everything}
+    )
+
+
+@pytest.fixture
+def _as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.calibration.pictures.Preprocess", lambda *_, **__: lambda frame: frame)
+
+
+@pytest.mark.usefixtures("_as_it_is")
+def test_a_run_begins_anew_after_a_damaged_frame() -> None:
+    for damaged in (set(), {0}, {24}, {3, 30, 31, 140}, {399}, {360, 380}, {351, 300}):
+        with naming(damaged):
+            runs = runs_of(Numbered(400, damaged=damaged))
+            assert in_rows(runs, damaged)
+            assert runs[-1][0] >= 280
+    assert runs_of(Numbered(400))[-1][-1] == 399
+    for source in (Numbered(200, damaged={150}), Numbered(400, damaged=range(0, 400, 20))):
+        with pytest.raises(SourceError, match="gave no 6 runs of 25 whole frames"):
+            runs_of(source)
+
+
+@pytest.mark.usefixtures("_as_it_is")
+def test_a_live_source_is_read_until_its_runs_are_whole() -> None:
+    for damaged in (set(), {0, 24, 170}, set(range(100))):
+        source = Numbered(10**6, live=True, damaged=damaged)
+        with naming(damaged):
+            assert in_rows(runs_of(source), damaged)
+            assert source.read_so_far < 500
+    source = Numbered(10**6, live=True, damaged=range(0, 10**6, 10))
+    with pytest.raises(SourceError, match="gave no 6 runs"):
+        runs_of(source)
+    assert source.read_so_far <= 2000

@@ -6,6 +6,7 @@ import pytest
 from kits.edge import settings_of
 
 from edge.cameras.file import read_cameras
+from shared.codecs import make_codec
 from shared.errors import SettingsError
 
 GATE = '[[camera]]\nname = "gate"\nsource = "rtsp://10.0.0.5/1"\n'
@@ -26,6 +27,14 @@ def test_what_changes_the_picture_forbids_it(changes, said):
     with pytest.raises(SettingsError, match="h264:passthrough=1.*accepted: passthrough=0.*" + said):
         read_cameras(settings_of(**(WHOLE | changes)))
     read_cameras(settings_of(**(WHOLE | changes | {"codec": "h264"})))
+
+
+@pytest.mark.parametrize("written", ["+1", "01", "1.0", "0.1e1", "1e0", " 1", "1 ", "1_0e-1"])
+def test_however_it_is_written(written):
+    codec = f"h264:quality=20,passthrough={written}"
+    assert make_codec(codec).options()["passthrough"] == 1
+    with pytest.raises(SettingsError, match="accepted: passthrough=0, or grayscale=false"):
+        read_cameras(settings_of(**(WHOLE | {"codec": codec, "grayscale": True})))
 
 
 @pytest.mark.parametrize(

@@ -49,10 +49,10 @@ def shots(tmp_path_factory):
     return recorded(tmp_path_factory.mktemp("camera") / "camera.mp4", "h264", LOW_DELAY["h264"])
 
 
-def sent_by(shots, codec=CODEC, *, source_size=True):
+def sent_by(shots, codec=CODEC, *, source_size=True, grayscale=False):
     model = tiny_model()
     uplink = StreamUplink(model)
-    preprocess = Preprocess(model.recipe, source_size=source_size)
+    preprocess = Preprocess(model.recipe, source_size=source_size, grayscale=grayscale)
     run = Run(FakeSource(shots), uplink, preprocess=preprocess, split_point="input", codec=codec)
     run.to_end()
     assert run.answered_by() == ["cloud"] * len(shots)
@@ -78,6 +78,16 @@ def test_a_picture_of_the_networks_size_is_not_the_cameras(shots):
     tensors = sent_by(shots, source_size=False)
     assert {tensor.shape for tensor in tensors} == {(SIDE, SIDE, 3)}
     assert not any(are_own(tensors, shots))
+
+
+def test_a_grey_picture_is_not_the_cameras_whatever_the_settings_let_pass(shots):
+    tensors = sent_by(shots, grayscale=True)
+    assert {tensor.shape for tensor in tensors} == {shots[0].picture.shape}
+    assert not any(are_own(tensors, shots))
+    reader = NAMES["h264"].for_stream()
+    for tensor in tensors:
+        seen = reader.decode(tensor.params, tensor.payload, tensor.shape).astype(int)
+        assert np.abs(seen - seen[:, :, :1]).max() <= 3
 
 
 def test_a_camera_of_the_networks_size_sends_what_the_network_sees(tmp_path):

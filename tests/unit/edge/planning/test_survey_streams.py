@@ -118,5 +118,14 @@ def test_a_live_source_is_left_at_the_end_of_a_run():
     assert taken(1000, 12, 6, live=True) == list(range(12))
 
 
-def test_what_is_damaged_breaks_no_run():
-    assert taken(8, 6, 3, damaged={1, 4}) == [0, 2, 3, 5, 6, 7]
+def test_after_what_is_damaged_a_run_begins_anew():
+    assert taken(8, 6, 3, damaged={1, 4}) == [5, 6, 7]
+    assert taken(12, 6, 3, damaged={1, 5, 9}) == [2, 3, 4, 6, 7, 8]
+    assert taken(9, 6, 6, damaged={3, 8}) == [4, 5, 6, 7], "there is no whole one"
+    for count in (200, 600):
+        damaged = set(range(0, count, 20))
+        found = taken(count, 48, 6, damaged=damaged)
+        assert len(found) == 48
+        for start in range(0, 48, 6):
+            assert found[start : start + 6] == list(range(found[start], found[start] + 6))
+        assert not damaged & {*found}

@@ -128,6 +128,28 @@ def test_headers_that_are_told_once_go_before_each_keyframe() -> None:
         assert found == (payload, True), name
 
 
+def test_headers_that_are_told_in_part_are_completed_by_what_was_told_before() -> None:
+    for name in ("h264", "h265"):
+        payload, other = (
+            make_codec(name).encode(moving(1, *size)[0]).payload for size in ((48, 64), (64, 48))
+        )
+        *heads, picture = units(payload, name)
+        before = joined(heads)
+
+        def packet_of(*found: bytes, name: str = name, before: bytes = before) -> Own:
+            return Own(name, None, 0, lambda: joined([*found]), before)
+
+        for number in range(len(heads)):
+            some = heads[:number] + heads[number + 1 :]
+            assert annexb(packet_of(*some, picture)) == (payload, True), (name, number)
+            assert annexb(packet_of(heads[number], picture)) == (payload, True), (name, number)
+        sequence = units(other, name)[-3]
+        with pytest.raises(ContentError, match="other headers than it told before"):
+            annexb(packet_of(sequence, picture))
+        whole = units(other, name)
+        assert annexb(packet_of(*whole)) == (other, True), "it tells all, whatever it told before"
+
+
 def test_damaged_headers_are_refused() -> None:
     good = b"\0\0\0\2\x65\x88"
     for extradata, packet in (
@@ -142,9 +164,23 @@ def test_damaged_headers_are_refused() -> None:
 
 
 def test_how_it_is_written() -> None:
-    for spec in ("h264:passthrough=1", "h265:quality=20,passthrough=1", "h264:passthrough=01,interval=9"):
+    for spec in (
+        "h264:passthrough=1",
+        "h265:quality=20,passthrough=1",
+        "h264:passthrough=01,interval=9",
+        "h264:passthrough=+1",
+    ):
         assert passes_on(spec), spec
-    for spec in (None, "", "h264", "h264:passthrough=0", "jpeg:quality=90", "auto"):
+    for spec in (
+        None,
+        "",
+        "h264",
+        "h264:passthrough=0",
+        "h264:passthrough=0.0",
+        "h264:passthrough=2",
+        "jpeg:quality=90",
+        "auto",
+    ):
         assert not passes_on(spec), spec
     assert make_codec("h264:passthrough=1").options() == {"quality": 23, "interval": 50, "passthrough": 1}
     assert "passthrough" not in make_codec("av1").options()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from kits.videos import NONE, encoded, moving
 
 from shared.codecs import NAMES
 from shared.codecs.video import h264
-from shared.codecs.video.bits import Bits, units
+from shared.codecs.video.bits import Bits, joined, units
 from shared.codecs.video.checks import check_payload
 from shared.codecs.video.kinds import coded_size
 from shared.errors import ContentError, WireError
@@ -138,6 +139,52 @@ def test_any_bytes_are_taken_or_refused(codec, damage, cut, extra, keyframe) -> 
             codec.kind.has_b(each)
         except WireError as error:
             assert str(error)
+
+
+def test_of_many_headers_none_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte of sequences' parameters, each of them valid and none like another."""
+    heads = {"h264": (7, 8), "h265": (32, 33, 34)}
+    for name, kinds in heads.items():
+        found = units(FRAMES[name][0].payload, name)
+        for kind in kinds:
+            (head,) = (unit for unit in found if kind == (unit[0] & 31 if name == "h264" else unit[0] >> 1))
+            many = [head + number.to_bytes(2, "big") + b"\x80" + b"\xff" * 1000 for number in range(1, 1000)]
+            payload = joined([*found, *many])
+            with monkeypatch.context() as patch:
+                patch.setattr(f"shared.codecs.video.{name}.Bits", None)
+                assert f"units of the type {kind}" in refused(NAMES[name], payload)
+            check_payload(NAMES[name].kind, joined([head] * 500 + found), SHAPE, keyframe=True)
+    sequence = FRAMES["av1"][0].payload[: 2 + FRAMES["av1"][0].payload[1]]
+    other = sequence[:-1] + bytes([sequence[-1] ^ 1])
+    assert "units of the type 1" in refused(NAMES["av1"], other + FRAMES["av1"][0].payload)
+    check_payload(NAMES["av1"].kind, sequence + FRAMES["av1"][0].payload, SHAPE, keyframe=True)
+
+
+def test_of_a_long_header_the_beginning_is_read() -> None:
+    # High, constraints and level, id 0, 4:2:0 of 8 bits, eight lists of the longest changes: what comes before the size at the most.
+    lists = "".join("1" + (16 if number < 6 else 64) * f"{257:017b}" for number in range(8))
+    bits = f"{100:08b}" + "0" * 16 + "1" + "010" + "11" + "0" + "1" + lists
+    bits += "1" * 3 + "010" + "0" + "00100" + "011" + "1" * 2 + "0"
+    bits += "1" + "0" * (-(len(bits) + 1) % 8)
+    unit = b"\x67" + int(bits, 2).to_bytes(len(bits) // 8, "big")
+    found = units(FRAMES["h264"][0].payload, "h264")[1:]
+    assert h264.size(joined([unit, *found]), keyframe=True) == SHAPE[:2]
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    endless = b"\x67\x42\0\x1e" + b"\xff" * 2 + b"\x55" * 1_000_000
+    for head in (endless, b"\x67\x42\0\x1e\xd8\0\0\4" + b"\xff" * 1_000_000):
+        sys.setprofile(count)
+        try:
+            h264.size(joined([head, *found]), keyframe=True)
+        except ContentError:
+            pass
+        finally:
+            sys.setprofile(None)
+    assert steps < 20_000
 
 
 def test_a_long_payload_takes_no_longer_than_its_length() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import zlib
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,26 @@ def test_a_state_is_known_by_the_checksum_of_all_payloads_since_the_keyframe(cod
         assert codec.needs(following.params) == following.params
     assert codec.needs(frames[0].params) == b""
     assert encoded(codec.name, moving(4)) == frames, "an encoder gives other bytes each time"
+
+
+@every_codec
+def test_a_keyframe_that_is_wanted_at_any_moment_comes(codec) -> None:
+    stream, pictures = codec.for_stream(), moving(4)
+    frames = [stream.encode(pictures[0])]
+
+    class Late(threading.Event):
+        """Set by another thread right after it was looked at."""
+
+        def is_set(self) -> bool:
+            found = super().is_set()
+            if not found and len(frames) == 1:
+                self.set()
+            return found
+
+    stream._forget = Late()
+    frames += [stream.encode(pictures[1])]
+    frames += [stream.encode(picture) for picture in pictures[2:]]
+    assert kinds(frames) == "KpKp"
 
 
 @every_codec

@@ -188,6 +188,15 @@ def test_greetings_come_first_and_once():
         late.received(cloud.go_away("drain"))
 
 
+def test_a_session_that_does_not_go_on_has_another_name():
+    known = replace(HELLO, session=SESSION, unanswered=(1, 2))
+    with pytest.raises(WireError, match="names no other one"):
+        pair(known, WELCOME)
+    pair(known, replace(WELCOME, session=bytes(16)))
+    pair(known, replace(WELCOME, resumed=True))
+    pair(HELLO, WELCOME)
+
+
 def test_another_session_or_frames_that_nobody_named_are_no_welcome():
     known = replace(HELLO, session=SESSION, unanswered=(1, 2))
     for hello, welcome in (

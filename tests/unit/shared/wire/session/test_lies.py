@@ -6,14 +6,14 @@ import tracemalloc
 
 import pytest
 from kits.naming import naming
-from kits.talking import FINGERPRINT, PROFILE, SESSION, frame, pair
+from kits.talking import FINGERPRINT, HELLO, PROFILE, SESSION, frame, pair
 
 from shared.errors import ContentError, LimitError, WireError
 from shared.wire.session import varint
 from shared.wire.session.cloud import CloudConnection, FrameError
 from shared.wire.session.edge import EdgeConnection
 from shared.wire.session.fields import sealed
-from shared.wire.session.messages import Hello
+from shared.wire.session.messages import Bye, Cancel, Hello
 
 LONG = varint.packed((1 << 64) - 1)
 NAME = b"\6layer3"
@@ -129,6 +129,24 @@ def test_a_first_message() -> None:
     for message in (b"", b"\1\0\0\0", whole + b"wrong"[:4]):
         with pytest.raises(WireError):
             CloudConnection(streams=1, message_bytes=1000).received(message)
+
+
+def test_nothing_is_said_of_frames_before_the_welcome() -> None:
+    edge, _ = pair()
+    _, (stream, first) = edge.frame(frame(0), 0, timings=False)
+    for early in (stream, first):
+        cloud = CloudConnection(streams=4, message_bytes=1 << 20)
+        hello = EdgeConnection().hello(HELLO)
+        cloud.received(hello)
+        message, _ = sealed([early[:-4]], int.from_bytes(hello[-4:], "little"))
+        with pytest.raises(WireError, match="before the cloud's welcome"):
+            cloud.received(message)
+        with pytest.raises(WireError, match="after the last"):
+            cloud.received(message)
+    edge, cloud = EdgeConnection(), CloudConnection(streams=4, message_bytes=1 << 20)
+    cloud.received(edge.hello(HELLO))
+    assert cloud.received(edge.cancel([3])) == Cancel((3,))
+    assert cloud.received(edge.bye()) == Bye()
 
 
 def test_what_a_cloud_says() -> None:

@@ -227,6 +227,10 @@ class Session:
         if reason == "replaced" and self._traffic:
             self._traffic.connection.break_off()
 
+    def give_back(self) -> None:
+        """What waits here may go another way."""
+        lose(self._queue)
+
     def _end(self) -> None:
         if self.is_open and not self.is_leaving:
             self._metrics.open.dec()

@@ -136,6 +136,8 @@ class Uplinks:
             if seat.wants_trial and may_go_alone:
                 seat.try_it(frame, profile, question)
         first = self._for_stream(seats, part, question) if part else choose(seats)
+        if ticket and ticket.reservation:
+            ticket.reservation.move(first.member.line.flow)
         patience_s = question.deadline_s * (FIRST_SHARE if len(seats) > 1 else 1.0)
         outcome = "failed"
         try:

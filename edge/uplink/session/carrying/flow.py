@@ -14,7 +14,7 @@ _SHARE = 0.75
 """The part of the deadline within which a frame must be expected to be answered: estimates err, and links falter."""
 
 _COUNTING = threading.Lock()
-"""Of the frames of streams, which go from one link to another."""
+"""For the frames of streams, which go from one link to another."""
 
 
 class _Stream(Protocol):

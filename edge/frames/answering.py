@@ -13,6 +13,8 @@ from edge.frames.way import Outcome
 from shared.errors import ContentError, EngineError, UplinkError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.frames.verifying import Verifier
     from edge.frames.way import AnsweredBy, Encoded, Reply
     from shared.observing.counting.counter import Counter
@@ -45,12 +47,17 @@ class Answering:
         fallbacks: Counter,
         explorations: Counter,
         verifier: Verifier | None = None,
+        settle: Callable[[int], object] = lambda _size: None,
     ) -> None:
-        """The counters are those of edge/metrics.py. `verifier` sees each answer of the cloud."""
+        """The counters are those of edge/metrics.py. `verifier` sees each answer of the cloud.
+
+        `settle` is called with the size of each encoded frame once nothing of it travels any more.
+        """
         self._circuit = circuit
         self._fallbacks = fallbacks
         self._explorations = explorations
         self._verifier = verifier
+        self._settle = settle
         self._tail_thread = ThreadPoolExecutor(1, thread_name_prefix="tail")
         self._unawaited: asyncio.Task[object] | None = None
 
@@ -97,17 +104,24 @@ class Answering:
         if self._unawaited and not self._unawaited.done():
             if encoded.ticket:
                 encoded.ticket.unsent()
+            self._settle(len(encoded.frame or b""))
         else:
             assert encoded.frame is not None
             asking = self._ask_and_tell(encoded, encoded.frame, explored=not is_trial)
             self._unawaited = asyncio.create_task(asking)
+            # Also if it never begins, which a block within it would not notice.
+            size = len(encoded.frame)
+            self._unawaited.add_done_callback(lambda _task: self._settle(size))
             self._explorations.inc(not is_trial)
         return fallback
 
     async def _ask_cloud(self, encoded: Encoded, frame: bytes) -> tuple[Reply | None, str | None]:
         """The cloud's reply, or why there is none."""
         start = time.monotonic()
-        reply, reason = await self._ask_and_tell(encoded, frame, explored=False)
+        try:
+            reply, reason = await self._ask_and_tell(encoded, frame, explored=False)
+        finally:
+            self._settle(len(frame))
         if encoded.pending:
             encoded.pending.settle(reply.answer if reply else None, reason)
         if reason not in _NOT_SENT:
@@ -133,7 +147,7 @@ class Answering:
             if reply:
                 pilot.answered(encoded.plan, reply.steps_ms, reply.address)
             elif reason != "circuit_open":
-                pilot.failed(explored=explored)
+                pilot.failed(encoded.plan, explored=explored)
         except Exception:  # noqa: BLE001 - the pilot's failure must not be the frame's
             _log.exception("planning failed on %s", encoded.origin)
         return reply, reason

@@ -76,10 +76,19 @@ class Encoder:
                 if stream:
                     stream.forget("lost")
                 return form(withheld="budget", changed=changed)
-            pending = stillness.sending(tensors, frame.origin)
-            size = whole.payload_bytes
-            self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
-            ticket = room.ticket(stream, whole) if room and stream else None
+            pending = None
+            try:
+                pending = stillness.sending(tensors, frame.origin)
+                size = whole.payload_bytes
+                self._metrics.payload_bytes.labels(codec=frame.plan.codec.name).observe(size)
+                ticket = room.ticket(stream, whole) if room and stream else None
+            except BaseException:
+                self._metrics.wire.budget.settle(len(data))
+                if stream:
+                    stream.forget("lost")
+                if pending:  # nobody waits for it yet
+                    pending.settle(None, "encode")
+                raise
             is_keyframe = ticket is None or ticket.part.is_keyframe
             return form(data, size, is_keyframe, pending=pending, changed=changed, ticket=ticket)
         return form()

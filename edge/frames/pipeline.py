@@ -74,7 +74,13 @@ class Pipeline:
         self._pace = pace
         self._look = look
         self._metrics = metrics
-        self._answering = Answering(circuit, metrics.fallbacks, metrics.explorations, verifier)
+        self._answering = Answering(
+            circuit,
+            metrics.fallbacks,
+            metrics.explorations,
+            verifier,
+            self._settle,
+        )
         depth, size = metrics.queue_depth, max(camera.settings.queue_size for camera in cameras)
         self._slots = Allowance(in_flight - 1)
         self._intake = Intake[Captured](
@@ -146,6 +152,9 @@ class Pipeline:
         if lost:
             raise SourceError("\n".join(f"camera {name}: {error}" for name, error in lost.items()))
 
+    def _settle(self, size: int) -> None:
+        self._metrics.wire.budget.settle(size)
+
     def _prepare(self, frame: Captured) -> Prepared:
         if self._look:
             self._look(frame)
@@ -193,8 +202,6 @@ class Pipeline:
         self._pace.captured(origin.camera, origin.taken, origin.captured_s)
         outcome = await self._answering.answer(frame, camera.settings.deadline_s)
         outbox.done(camera.name)
-        if frame.frame is not None:
-            self._metrics.wire.budget.settle(len(frame.frame))
         latency_s = time.monotonic() - origin.captured_s
         if outcome.answered_by != "still":  # which says nothing of how fast anything is
             camera.metrics.latency.observe(latency_s)

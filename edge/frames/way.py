@@ -148,8 +148,8 @@ class Pilot(Protocol):
     def answered(self, plan: Plan, steps_ms: Mapping[str, float], cloud: str | None = None) -> None:
         """The cloud, which of several, answered a frame of this plan, waited for or not; `steps_ms` is what its own steps took."""
 
-    def failed(self, *, explored: bool) -> None:
-        """The cloud did not answer a frame; `explored`: it was sent only to measure the link."""
+    def failed(self, plan: Plan, *, explored: bool) -> None:
+        """The cloud did not answer a frame of this plan; `explored`: it was sent only to measure the link."""
 
     def delivered(self, outcome: Outcome, latency_s: float) -> None:
         """The frame is done, `latency_s` after it was captured."""

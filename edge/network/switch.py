@@ -133,7 +133,10 @@ class Switch:
     async def _greeted(self, loaded: Loaded) -> Uplink | Uplinks:
         """The way to the cloud, or to several, for this network; if its frames are to travel, both sides are compared first."""
         plans = [plan for each in loaded.plans.values() for plan in each]
-        wanted = Wanted(self._settings.top, self._settings.threshold)
+        thresholds = [camera.threshold for camera in self._cameras] or [self._settings.threshold]
+        threshold = self._settings.threshold
+        # What some camera is going to ask, as a session is opened for it at once.
+        wanted = Wanted(self._settings.top, threshold if threshold in thresholds else thresholds[0])
         uplink = make_uplink(
             self._line,
             loaded.model,

@@ -169,9 +169,10 @@ class Observations:
             queue_size=self._queue_size,
         )
 
-    def failed(self, option: Option) -> None:
-        """The cloud did not answer a frame that was probably of this option."""
-        self._sizes.sent(option, lost=True)
+    def failed(self, option: Option | None) -> None:
+        """The cloud did not answer a frame of this option."""
+        if option is not None:
+            self._sizes.sent(option, lost=True)
 
     def answered(
         self, option: Option | None, steps_ms: Mapping[str, float], cloud: str | None = None

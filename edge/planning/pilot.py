@@ -112,10 +112,10 @@ class PlannedPilot:
         self._seen.answered(plan.option, steps_ms, cloud)
         self._decide()
 
-    def failed(self, *, explored: bool) -> None:
+    def failed(self, plan: Plan, *, explored: bool) -> None:
         if self._retired:
             return
-        self._seen.failed(self._option)
+        self._seen.failed(plan.option)
         if not explored:
             self._answers = 0
         self._decide()

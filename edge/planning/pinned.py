@@ -28,7 +28,7 @@ class PinnedPilot:
     def answered(self, plan: Plan, steps_ms: Mapping[str, float], cloud: str | None = None) -> None:
         """Nothing follows from it."""
 
-    def failed(self, *, explored: bool) -> None:
+    def failed(self, plan: Plan, *, explored: bool) -> None:
         """Nothing follows from it."""
 
     def delivered(self, outcome: Outcome, latency_s: float) -> None:

@@ -160,16 +160,18 @@ def make_session(
     bearer: Bearer | None = None,
     proxy: str | None = None,
     connector: dict[str, Any] | None = None,
+    guard: aiohttp.ClientMiddlewareType | None = None,
     **options: Any,
 ) -> aiohttp.ClientSession:
     """A session that shows nobody anything but the bearer's token, and takes answers as they come.
 
-    `proxy` is a URL as shared/wire/http.py takes it; `connector` and `options` are aiohttp's, and `wire` in the first is told of all bytes. To be called where an event loop runs.
+    `proxy` is a URL as shared/wire/http.py takes it; `connector` and `options` are aiohttp's, and `wire` in the first is told of all bytes. `guard` sees each request
+    before anything is shown. To be called where an event loop runs.
     """
     way = URL(proxy) if proxy else None
     return aiohttp.ClientSession(
         connector=_Connector(**(connector or {})),
-        middlewares=[*([bearer.show] if bearer else []), *_login(way)],
+        middlewares=[*([guard] if guard else []), *([bearer.show] if bearer else []), *_login(way)],
         cookie_jar=aiohttp.DummyCookieJar(),
         proxy=way.with_user(None) if way else None,
         trust_env=False,  # no proxy, and no password of a .netrc

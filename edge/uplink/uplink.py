@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_HARMLESS = ("profile", "circuit_open", "state")
+_HARMLESS = ("profile", "circuit_open", "state", "budget")
 _UNKNOWN_SPEED = "the cloud does not say how fast it is%s; its speed is taken from its answers"
 
 

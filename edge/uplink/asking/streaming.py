@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from edge.uplink.session.passage import Back
     from edge.uplink.session.session import Session
     from edge.uplink.session.sessions import Sessions
-    from edge.uplink.session.stream import Ticket
+    from edge.uplink.session.stream import Part, Ticket
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +47,18 @@ class Streaming:
         self, frame: bytes, upload: ProfileUpload | None, question: Question, ticket: Ticket | None
     ) -> Reply:
         """Send the frame and read the answer. Raises UplinkError."""
+        with contextlib.ExitStack() as claims:
+            return await self._ask(frame, upload, question, ticket, claims)
+
+    async def _ask(
+        self,
+        frame: bytes,
+        upload: ProfileUpload | None,
+        question: Question,
+        ticket: Ticket | None,
+        claims: contextlib.ExitStack,
+    ) -> Reply:
+        """`claims`: those of the data budget for copies, to be settled."""
         part = ticket.part if ticket else None
         for _ in range(_WAYS):
             of = self._sessions.wait if self._sessions.is_only else None
@@ -54,8 +67,9 @@ class Streaming:
                 break
             try:
                 return await self._by_session(session, frame, upload, question, ticket)
-            except UnsentError:
-                continue
+            except UnsentError as error:
+                if error.was_sent:
+                    self._claim(len(frame), part, claims)
             except StatelessError:
                 raise UplinkError("state", _STATELESS) from None
         if part and not part.is_keyframe:
@@ -65,6 +79,17 @@ class Streaming:
             why = self._sessions.refusal(question)
             raise UplinkError(_REASONS.get(why.reason, why.reason), f"no session: {why}")
         return await self._exchange.post(frame, upload, question)
+
+    def _claim(self, size: int, part: Part | None, claims: contextlib.ExitStack) -> None:
+        """A frame was sent, and is going to be once more. Raises UplinkError."""
+        budget = self._metrics.wire.budget
+        if not budget.claim(size):
+            if part:
+                part.forget("lost")
+            raise UplinkError(
+                "budget", "the data budget has no bytes for sending the frame once more"
+            ) from None
+        claims.callback(budget.settle, size)
 
     async def _by_session(
         self,

@@ -47,6 +47,7 @@ class Clouds:
         self.heard = Agreed(self.members)
         self.link = Typical(self.members)
         self.budget = Budget(in_flight)
+        self.wire = metrics.wire
         self.clock = clock
         self.url = ",".join(line.url for line in lines)
         self._tls = tls

@@ -130,11 +130,14 @@ class Seat:
             member.learned()
         return reply
 
-    def try_it(self, frame: bytes, profile: Profile | None, question: Question) -> None:
-        """Send it a copy of a frame that another cloud answers, to see whether it is back."""
+    def try_it(
+        self, frame: bytes, profile: Profile | None, question: Question, done: Callable[[], object]
+    ) -> None:
+        """Send it a copy of a frame that another cloud answers, to see whether it is back; `done` is called after that."""
         self.member.metrics.frames["tried"].inc()
         self._trial = self._start(partial(self.ask, frame, profile, question, trial=True))
         self._trial.add_done_callback(self._tried)
+        self._trial.add_done_callback(lambda _task: done())
 
     def bring(self, profile: Profile) -> None:
         """Its cloud lacks the profile of a frame that another one answers: bring it beside the frames, or it would be asked no more."""

@@ -133,9 +133,11 @@ class Uplinks:
             return await self._try(able, frame, profile, question)
         clouds.budget.frame()
         for seat in able:
-            if seat.wants_trial and may_go_alone:
-                seat.try_it(frame, profile, question)
+            if seat.wants_trial and may_go_alone and clouds.wire.budget.claim(len(frame)):
+                seat.try_it(frame, profile, question, partial(clouds.wire.budget.settle, len(frame)))
         first = self._for_stream(seats, part, question) if part else choose(seats)
+        if ticket and ticket.reservation:
+            ticket.reservation.move(first.member.line.flow)
         patience_s = question.deadline_s * (FIRST_SHARE if len(seats) > 1 else 1.0)
         outcome = "failed"
         try:
@@ -144,6 +146,8 @@ class Uplinks:
             left_s = question.deadline_s - (clouds.clock() - start)
             seats = [seat for seat in able if seat.is_open_to_frames and seat is not first]
             if not (may_go_alone and seats) or left_s < _LEAST_S or not clouds.budget.take():
+                raise
+            if not clouds.wire.budget.claim(len(frame)):
                 raise
             outcome = "resent"
         else:
@@ -177,11 +181,13 @@ class Uplinks:
     async def _once_more(
         self, seat: Seat, frame: bytes, profile: Profile | None, question: Question
     ) -> Reply:
+        """A copy, which has claimed its bytes."""
         outcome = "failed"
         try:
             reply = await seat.ask(frame, profile, question)
             outcome = "answered"
         finally:
+            self._clouds.wire.budget.settle(len(frame))
             seat.member.metrics.frames[outcome].inc()
         self._clouds.link.answered(seat.member)
         return reply

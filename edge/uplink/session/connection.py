@@ -69,6 +69,7 @@ class Connection:
             connector={"limit": 1, "force_close": True, "ttl_dns_cache": 1, "wire": client.wire},
             bearer=client.bearer,
             proxy=client.proxy,
+            guard=_no_redirect,
             ws_response_class=_Socket,
         )
         options: dict[str, Any] = {"ssl": client.tls.context} if client.tls else {}
@@ -183,6 +184,19 @@ def _keep_small(transport: Any) -> None:
     if sock is not None and option is not None:
         with contextlib.suppress(OSError):  # a system that knows the name and not the option
             sock.setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
+
+
+async def _no_redirect(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """An upgrade cannot be asked to follow none, and would show the token to whoever it is led to. Raises WSServerHandshakeError."""
+    response = await handler(request)
+    if 300 <= response.status < 400:
+        response.close()
+        raise aiohttp.WSServerHandshakeError(
+            response.request_info, response.history, status=response.status, headers=response.headers
+        )
+    return response
 
 
 def _no_upgrade(error: Exception) -> NoUpgradeError:

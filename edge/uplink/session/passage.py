@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 class UnsentError(Exception):
     """The session cannot bring this frame's answer any more; it may go another way, unless it needs the frame before it."""
 
+    def __init__(self, *, was_sent: bool = False) -> None:
+        """`was_sent`: what goes another way is a copy of it."""
+        super().__init__()
+        self.was_sent = was_sent
+
 
 class StatelessError(Exception):
     """The frame needs one before it that was not sent, or was lost: no cloud could decode it."""
@@ -69,7 +74,7 @@ class Passage:
 
     def lost(self) -> None:
         """Its session ended before its answer: another way is tried if there is one."""
-        self.fail(UnsentError() if self.may_go_alone else StatelessError())
+        self.fail(UnsentError(was_sent=self.sent_bytes > 0) if self.may_go_alone else StatelessError())
 
 
 def lose(queue: deque[Passage]) -> None:

@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_LOOK_S = 0.25
+
 
 class _Session(Protocol):
     """See edge/uplink/session/session.py."""
 
     is_leaving: bool
+    longest_s: float
 
+    @property
+    def is_silent(self) -> bool: ...
     def was_answered(self) -> None: ...
     def leave(self, reason: str) -> None: ...
 
@@ -49,14 +54,14 @@ class Pump:
 
     async def run(self) -> None:
         """Returns once the connection has broken, or the session was left and nothing is under way in it any more."""
-        sending, receiving = asyncio.create_task(self._send()), asyncio.create_task(self._receive())
+        tasks = [asyncio.create_task(each) for each in (self._send(), self._receive(), self._watch())]
         try:
-            await asyncio.wait({sending, receiving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, receiving):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(sending, receiving, return_exceptions=True)
-        for task in (sending, receiving):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
             if not task.cancelled() and (error := task.exception()):
                 if not isinstance(error, BrokenOffError | WireError):
                     _log.error("a session's connection failed", exc_info=error)
@@ -71,10 +76,12 @@ class Pump:
                 self._changed.clear()
                 await self._changed.wait()
                 continue
-            await traffic.connection.drained()
+            await traffic.drained()
             if not self._queue:  # withdrawn meanwhile
                 continue
             passage = self._queue.popleft()
+            if passage.future.done():
+                continue
             if not traffic.may_send(passage):
                 self._metrics.frame("stateless")
                 passage.fail(StatelessError())
@@ -95,3 +102,11 @@ class Pump:
             self._changed.set()
             if reason is not None:
                 self._session.leave(reason)
+
+    async def _watch(self) -> None:
+        """A link that is cut without a word ends no read and no write by itself."""
+        while not self._session.is_silent:
+            await asyncio.sleep(_LOOK_S)
+            await self._traffic.nudge(self._session.longest_s / 2)
+        _log.debug("a session's connection says nothing any more")
+        self._traffic.connection.break_off()

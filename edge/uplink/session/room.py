@@ -50,16 +50,21 @@ class Door:
 
     def admits(self, stream: Stream, deadline_s: float, *, live: bool) -> bool:
         """See `Room`. Without a session every frame may."""
-        place = self.place
-        if (
-            live
-            and place is not None
-            and not self._flow.has_room(stream.usual_bytes, deadline_s, stream.under_way)
-        ):
-            self._metrics.withheld.inc()
+        if live and not self.has_room(stream, deadline_s):
+            self.withheld()
             return False
-        stream.enter(place)
+        stream.enter(self.place)
         return True
+
+    def has_room(self, stream: Stream, deadline_s: float) -> bool:
+        """Whether the stream's next frame would be answered in time, as far as is known; nothing changes by that."""
+        if self.place is None:
+            return True
+        return self._flow.has_room(stream.usual_bytes, deadline_s, stream.under_way)
+
+    def withheld(self) -> None:
+        """A frame is not encoded, for want of room."""
+        self._metrics.withheld.inc()
 
     def ticket(self, stream: Stream, frame: Frame) -> Ticket:
         """See `Room`."""

@@ -55,7 +55,7 @@ class Session:
         self._hello = hello
         self._means = means
         self._metrics = means.metrics
-        self._longest_s = max(_SILENCE_S, 2e-3 * hello.deadline_ms)
+        self.longest_s = max(_SILENCE_S, 2e-3 * hello.deadline_ms)
         self._queue: deque[Passage] = deque()
         self._traffic: Traffic | None = None
         self._next = self._futile = 0
@@ -90,7 +90,7 @@ class Session:
     def is_silent(self) -> bool:
         """Whether nothing has come for so long, although something should have, that its connection is probably dead."""
         since = self._traffic.owes_since if self._traffic and self._is_up else self._began
-        return since is not None and self._means.clock() - since > self._longest_s
+        return since is not None and self._means.clock() - since > self.longest_s
 
     async def close(self) -> None:
         """End it at once; frames under way are lost to it."""
@@ -101,9 +101,9 @@ class Session:
         await asyncio.gather(self._task, return_exceptions=True)
 
     def _withdraw(self, passage: Passage) -> None:
+        with contextlib.suppress(ValueError):  # also one that waits to be sent once more
+            self._queue.remove(passage)
         if passage.number is None:
-            with contextlib.suppress(ValueError):
-                self._queue.remove(passage)
             if passage.part is not None:
                 passage.part.forget("lost")
             self._metrics.frame("withdrawn")
@@ -147,8 +147,12 @@ class Session:
         earlier, self._is_up = self._traffic, True
         self._traffic = Traffic(connection, protocol, welcome, self._means)
         if earlier:
-            for number in {*unanswered, *earlier.given_up} - earlier.waiting.keys():
-                self._traffic.give_up(number)
+            if welcome.resumed:
+                for number in {*unanswered, *earlier.given_up} - earlier.waiting.keys():
+                    self._traffic.give_up(number)
+            else:  # another session, which knows none of these numbers
+                for passage in (*earlier.waiting.values(), *self._queue):
+                    passage.number = None
             self._again(earlier.waiting, set(welcome.received) if welcome.resumed else set())
         return welcome
 
@@ -222,6 +226,10 @@ class Session:
         self.on_leave(reason)
         if reason == "replaced" and self._traffic:
             self._traffic.connection.break_off()
+
+    def give_back(self) -> None:
+        """What waits here may go another way."""
+        lose(self._queue)
 
     def _end(self) -> None:
         if self.is_open and not self.is_leaving:

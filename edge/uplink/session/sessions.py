@@ -14,6 +14,7 @@ from edge.uplink.session.carrying.estimate import Estimate
 from edge.uplink.session.connection import NoUpgradeError
 from edge.uplink.session.opening import Means
 from edge.uplink.session.session import Session
+from shared.security.escape import shown
 from shared.wire.session.messages import Hello
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ _MOST = 4
 _SHORTEST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 300.0
 _LONGEST_STEP_S = 10.0
+_LONGEST_HOLD_S = 0.5
+"""Frames wait no longer, and at most for half their deadline, until a session is open that takes another's place."""
+_BRIEF_S = 3.0
+"""A session that its cloud ends so soon is followed by another at once only if the one before it lasted longer."""
 _DRAWN = random.SystemRandom()
 
 
@@ -41,9 +46,18 @@ class _Slot:
     deadline_s: float
     session: Session | None = None
     replaces: bool = False
-    """Whether frames wait until it is open, as it takes the place of one that was."""
+    """Whether frames wait a moment until it is open, as it takes the place of one that was."""
     try_at: float = float("-inf")
     pause_s: float = _SHORTEST_PAUSE_S
+    began_at: float = float("-inf")
+    was_brief: bool = False
+    """Whether the latest session that its cloud ended was."""
+
+    def rest(self, now: float, drawn: float) -> None:
+        """None is tried for a while, the next time for twice as long; `drawn`: 0 … 1."""
+        self.replaces = False
+        self.try_at = now + self.pause_s * (0.75 + 0.5 * drawn)
+        self.pause_s = min(_LONGEST_PAUSE_S, 2 * self.pause_s)
 
     @property
     def usable(self) -> Session | None:
@@ -158,8 +172,11 @@ class Sessions:
         session.on_leave = partial(self._left, slot, session, query)
         session.on_end = partial(self._ended, slot, session)
         session.opened.add_done_callback(partial(self._opened, session))
-        slot.session = session
+        slot.session, slot.began_at = session, self._clock()
         self._all.add(session)
+        if slot.replaces:
+            hold_s = min(_LONGEST_HOLD_S, slot.deadline_s / 2)
+            asyncio.get_running_loop().call_later(hold_s, _let_go, slot, session)
 
     def _opened(self, session: Session, _done: object) -> None:
         if session.is_open and self._told is not None:
@@ -168,21 +185,25 @@ class Sessions:
 
     def _left(self, slot: _Slot, session: Session, query: str, reason: str) -> None:
         _log.debug("the cloud ends a session: %s", reason)
-        if slot.session is session and not self._closed:
-            slot.replaces = True
-            if reason != "idle":  # then the next frame opens another
-                self._begin(slot, query)
+        if slot.session is not session or self._closed:
+            return
+        was_brief, slot.was_brief = slot.was_brief, self._clock() - slot.began_at < _BRIEF_S
+        if was_brief and slot.was_brief:
+            slot.rest(self._clock(), self._draw())
+            self._say("closed", f"the cloud ends each as soon as it is open ({shown(reason)})")
+            return
+        slot.replaces = True
+        if reason != "idle":  # then the next frame opens another
+            self._begin(slot, query)
 
     def _ended(self, slot: _Slot, session: Session) -> None:
         self._all.discard(session)
         if slot.session is not session:
             return
-        if session.answers:
+        if session.answers and self._clock() - slot.began_at >= _BRIEF_S:
             slot.pause_s = _SHORTEST_PAUSE_S
         if session.problem:
-            slot.replaces = False
-            slot.try_at = self._clock() + slot.pause_s * (0.75 + 0.5 * self._draw())
-            slot.pause_s = min(_LONGEST_PAUSE_S, 2 * slot.pause_s)
+            slot.rest(self._clock(), self._draw())
             self._say(session.problem.reason, str(session.problem))
 
     def _say(self, reason: str, text: str) -> None:
@@ -204,3 +225,10 @@ class Sessions:
         if slot and slot.session and slot.session.problem:
             return slot.session.problem
         return NoUpgradeError("old", "the cloud has no sessions")
+
+
+def _let_go(slot: _Slot, session: Session) -> None:
+    """It is not open yet: frames need not wait for it any more."""
+    if slot.session is session and not session.is_open:
+        slot.replaces = False
+        session.give_back()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge.uplink.session.connection import BrokenOffError, framed
 from edge.uplink.session.lanes import Lanes
@@ -12,6 +12,8 @@ from shared.errors import WireError
 from shared.wire.session.messages import Answered, GoAway, KeyframeWanted, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from edge.uplink.session.connection import Connection
     from edge.uplink.session.opening import Means
     from edge.uplink.session.passage import Passage
@@ -54,6 +56,7 @@ class Traffic:
         self._pings: dict[int, tuple[float, int | None]] = {}
         self._sent = self._told = 0
         self._heard_at = means.clock()
+        self._sending_since: float | None = None
 
     @property
     def is_full(self) -> bool:
@@ -63,9 +66,9 @@ class Traffic:
     @property
     def owes_since(self) -> float | None:
         """Since when something should have come back; None if nothing should."""
-        owed = [each.sent_at for each in self.waiting.values()] + [
-            sent_at for sent_at, _ in self._pings.values()
-        ]
+        owed = [each.sent_at for each in self.waiting.values()]
+        owed += [sent_at for sent_at, _ in self._pings.values()]
+        owed += [] if self._sending_since is None else [self._sending_since]
         return max(self._heard_at, min(owed)) if owed else None
 
     def untold_bytes(self) -> int:
@@ -110,7 +113,7 @@ class Traffic:
         self._estimate.sent(number, passage.sent_bytes)
         self._metrics.bytes.labels(direction="up").inc(passage.sent_bytes - passage.frame.payload_bytes)
         for message in messages:
-            await self.connection.send(message)
+            await self._taken(self.connection.send(message))
         if self._estimate.wants_probe and not self._pings:
             await self._ping(None)
 
@@ -126,9 +129,29 @@ class Traffic:
         """Tell the cloud, and learn when that has come: then what was sent before it has left the link, too."""
         numbers, self._withdrawn = self._withdrawn, []
         if numbers:
-            size = await self.connection.send(self.protocol.cancel(numbers))
+            size = await self._taken(self.connection.send(self.protocol.cancel(numbers)))
             self._metrics.bytes.labels(direction="up").inc(size)
-            await self._ping(numbers[-1])
+            await self._ping(next(reversed(self._sizes), None))
+
+    async def nudge(self, after_s: float) -> None:
+        """Ask for a sign of life if something has been owed for so long: a cloud that only takes its time gives one."""
+        since = self.owes_since
+        if since is None or self._pings or self._sending_since is not None:
+            return
+        if self._clock() - since > after_s:
+            await self._ping(None)
+
+    async def drained(self) -> None:
+        """Wait until little of what was sent is still here. Raises BrokenOffError."""
+        await self._taken(self.connection.drained())
+
+    async def _taken(self, sending: Awaitable[Any]) -> Any:
+        """What the link does not take is owed, whether anybody waits for it or not."""
+        self._sending_since = self._clock()
+        try:
+            return await sending
+        finally:
+            self._sending_since = None
 
     def broke(self) -> None:
         """Nothing is on the link any more."""

@@ -20,6 +20,7 @@ class Doors:
     def __init__(self, doors: Mapping[Seat, Door]) -> None:
         """One for each cloud."""
         self._doors = doors
+        self._admitting: Door | None = None
 
     def stream(self, codec: Codec) -> Stream:
         """See edge/uplink/session/room.py."""
@@ -28,11 +29,17 @@ class Doors:
     def admits(self, stream: Stream, deadline_s: float, *, live: bool) -> bool:
         """See edge/uplink/session/room.py. A stream that has no cloud may go to any of them."""
         doors = self._of(stream)
-        return any(door.admits(stream, deadline_s, live=live) for door in doors)
+        door = next((each for each in doors if not live or each.has_room(stream, deadline_s)), None)
+        if door is None:
+            doors[0].withheld()
+            return False
+        stream.enter(door.place)
+        self._admitting = door
+        return True
 
     def ticket(self, stream: Stream, frame: Frame) -> Ticket:
-        """See edge/uplink/session/room.py."""
-        return self._of(stream)[0].ticket(stream, frame)
+        """See edge/uplink/session/room.py. To be called after `admits`, by the same thread."""
+        return (self._admitting or self._of(stream)[0]).ticket(stream, frame)
 
     def _of(self, stream: Stream) -> list[Door]:
         for seat, door in self._doors.items():

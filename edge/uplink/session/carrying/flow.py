@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _SHARE = 0.75
 """The part of the deadline within which a frame must be expected to be answered: estimates err, and links falter."""
 
+_COUNTING = threading.Lock()
+"""For the frames of streams, which go from one link to another."""
+
 
 class _Stream(Protocol):
     """See edge/uplink/session/stream.py."""
@@ -33,6 +36,13 @@ class Reservation:
         """The frame is sent. May be called again."""
         size, self._size = self._size, 0
         self._flow.written(size)
+
+    def move(self, flow: Flow) -> None:
+        """The frame goes over another link than it was encoded for. To be called before it is sent."""
+        if flow is not self._flow and not self._has_ended:
+            self._flow.ended(self._size, self._stream)
+            flow.begun(self._size, self._stream)
+            self._flow = flow
 
     def release(self) -> None:
         """The frame is answered, or is not going to be. May be called again."""
@@ -84,11 +94,15 @@ class Flow:
 
     def reserve(self, size: int, stream: _Stream) -> Reservation:
         """A frame is encoded."""
-        with self._lock:
+        self.begun(size, stream)
+        return Reservation(self, size, stream)
+
+    def begun(self, size: int, stream: _Stream) -> None:
+        """A frame of this stream is encoded, or was, for another link."""
+        with self._lock, _COUNTING:
             self._encoded += size
             self._frames += 1
-        stream.under_way += 1
-        return Reservation(self, size, stream)
+            stream.under_way += 1
 
     def written(self, size: int) -> None:
         """What was reserved for a frame is given to the connection, and counts as that from now on."""
@@ -97,7 +111,7 @@ class Flow:
 
     def ended(self, size: int, stream: _Stream) -> None:
         """A frame for which so much was still reserved is answered, or is not going to be."""
-        with self._lock:
+        with self._lock, _COUNTING:
             self._encoded -= size
             self._frames -= 1
             stream.under_way -= 1

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from types import SimpleNamespace
 
 from kits.edge import FakeSource, FakeUplink, Run, pictures
+
+from edge.frames.stillness import Stillness
 
 
 class Spending(FakeUplink):
@@ -45,3 +49,48 @@ def test_frames_are_sent_as_long_as_there_are_bytes(caplog):
 def test_those_under_way_have_claimed_theirs_and_give_it_back():
     run, _ = flown(10_000_000, spends=False)
     assert run.metrics.wire.budget.left_bytes == 10_000_000, "this uplink sends nothing"
+
+
+class Holding(FakeUplink):
+    """Takes its time, and knows what the budget had left meanwhile."""
+
+    budget = None
+
+    async def ask(self, frame, *rest):
+        answer = await super().ask(frame, *rest)
+        for _ in range(50):
+            await asyncio.sleep(0.001)
+        self.left = self.budget.left_bytes
+        return answer
+
+
+def test_a_frame_that_nobody_waits_for_gives_its_claim_back_when_it_is_done():
+    run = Run(FakeSource(list(pictures(1))), Holding())
+    run.metrics.wire.limit(10_000_000)
+    run.uplink.budget = run.metrics.wire.budget
+
+    async def go():
+        run.pipeline._answering._circuit = SimpleNamespace(is_half_open=True, is_open=False)
+        close = run.pipeline._answering.close
+
+        async def later():
+            await run.pipeline._answering._unawaited
+            await close()
+
+        run.pipeline._answering.close = later
+        await run.within()
+
+    asyncio.run(go())
+    assert run.answered_by() == ["edge"]
+    assert run.uplink.left < 10_000_000
+    assert run.metrics.wire.budget.left_bytes == 10_000_000
+
+
+def test_a_frame_that_fails_after_its_claim_gives_it_back(monkeypatch):
+    def fails(*_given):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Stillness, "sending", fails)
+    run, records = flown(10_000_000, spends=False)
+    assert {each.answered_by for each in records} == {"edge"}
+    assert run.metrics.wire.budget.left_bytes == 10_000_000

@@ -10,6 +10,7 @@ from kits.cameras import camera_of
 from kits.edge import value
 from kits.switching import A, B, waiting, with_edge
 
+from edge.network import switch
 from shared.codecs import encode_frame, make_codec
 from shared.errors import UplinkError
 from shared.wire import frame as wire
@@ -67,3 +68,24 @@ def test_a_hasty_cameras_late_frame_says_nothing_of_the_cloud():
         await asking
 
     with_edge(check)
+
+
+@pytest.mark.parametrize("thresholds", [(0.5, 0.25), (0.5, None)])
+def test_a_session_is_opened_at_once_for_what_some_camera_asks(thresholds):
+    names = {str(each): {} if each is None else {"threshold": each} for each in thresholds}
+
+    async def check(edge):
+        edge.use([camera_of(name, **changes) for name, changes in names.items()])
+        asked = []
+        uplink_of = switch.make_uplink
+
+        def noted(*given, wanted, **options):
+            asked.append(wanted.threshold)
+            return uplink_of(*given, wanted=wanted, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(switch, "make_uplink", noted)
+            await edge.switch.open("A")
+        assert asked == [None if None in thresholds else thresholds[0]]
+
+    with_edge(check, cameras=names)

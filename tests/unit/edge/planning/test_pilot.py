@@ -65,7 +65,7 @@ def test_a_link_that_broke_down_is_noticed(by):
     flight.clock.now += 2.0
     flight.link.gave_up(number, at_deadline=True)
     if by == "failed":
-        flight.pilot.failed(explored=False)
+        flight.pilot.failed(flight.plans[flight.option], explored=False)
     else:
         flight.answer()
     assert flight.option is OUTPUT
@@ -130,7 +130,7 @@ def test_a_failure_unsettles_the_plan_but_not_that_of_a_shadow():
         flight = away()
         flight.answer(6)
         flight.tell(16 * MBIT, times=12)
-        flight.pilot.failed(explored=explored)
+        flight.pilot.failed(flight.plans[flight.option], explored=explored)
         assert (flight.option is OUTPUT) == left
 
 
@@ -192,7 +192,7 @@ def test_a_pinned_plan_stays():
     pinned = PinnedPilot(plan, PlanMetrics(metrics))
     for _ in range(10):
         pinned.answered(plan, {"tail": 1e9})
-        pinned.failed(explored=False)
+        pinned.failed(plan, explored=False)
         pinned.delivered(outcome_of(plan), 100.0)
         assert pinned.take() == (plan, False)
     assert in_force(metrics) == [JPEG]

@@ -116,10 +116,18 @@ def test_frames_that_are_lost_make_keyframes_and_those_are_learned():
     assert before == pytest.approx(0.98 * 1000 + 0.02 * 60_000 + 60)
     for _ in range(50):
         flight.answer(1)
-        flight.pilot.failed(explored=False)
+        flight.pilot.failed(flight.plans[flight.option], explored=False)
     now = flight.pilot._seen.conditions()
     assert now.keyframe_share(VIDEO) == pytest.approx(0.5, abs=0.02)
     flight.deliver(keyframe=True, size=30_000)
     flight.deliver(keyframe=False, size=500)
     assert flight.pilot._seen.conditions().keyframe_sizes == {VIDEO.codec: 0.5}
     assert flight.pilot._seen.conditions().sizes == {VIDEO.codec: 0.5}
+
+
+def test_a_failure_is_that_of_the_plan_which_failed():
+    flight = Carried(VIDEO, SLOW_EDGE, session=True)
+    for _ in range(50):
+        flight.answer(1)
+        flight.pilot.failed(flight.plans[SLOW_EDGE], explored=True)
+    assert flight.pilot._seen.conditions().keyframe_share(VIDEO) == pytest.approx(0.02)

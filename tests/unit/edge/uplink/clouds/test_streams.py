@@ -83,3 +83,22 @@ def test_a_frame_whose_state_is_elsewhere_is_not_sent_in_vain():
         assert sum(cloud.came for cloud in served) == 2
 
     with_two(check)
+
+
+def test_a_frames_bytes_count_for_the_link_that_it_takes():
+    async def check(served, uplinks, metrics):
+        camera = Camera(uplinks)
+        encoded = camera.encode()
+        seats = uplinks._seats
+        flows = [seat.member.line.flow for seat in seats]
+        admitted = next(at for at, flow in enumerate(flows) if flow.under_way)
+        camera.stream.home = seats[1 - admitted]
+        served[0].holding = served[1].holding = asyncio.Event()
+        task = asyncio.create_task(camera.ask(encoded))
+        await served[1 - admitted].until(lambda: served[1 - admitted].came == 1)
+        assert flows[admitted]._frames == flows[admitted].under_way == 0
+        assert flows[1 - admitted]._frames == 1
+        served[0].holding.set()
+        assert await task == "right"
+
+    with_two(check)

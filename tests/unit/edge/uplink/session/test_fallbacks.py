@@ -167,3 +167,27 @@ def test_a_session_that_cannot_go_on_gives_its_frames_to_http():
         assert metric(uplink, "session_fallbacks_total", reason="refused") == 1
 
     with_sessions(check)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_frame_that_is_sent_twice_claims_its_bytes_twice(left):
+    async def check(cloud, uplink):
+        camera = Camera(await opened(uplink))
+        cloud.holding = asyncio.Event()
+        task = camera.start()
+        await cloud.until(lambda: cloud.came == 1)
+        uplink._metrics.wire.limit(10_000_000)
+        budget = uplink._metrics.wire.budget
+        if not left:
+            budget.spend(9_999_000)
+        claimed, claim = [], budget.claim
+        budget.claim = lambda size: claimed.append(size) or claim(size)
+        cloud.refuses, cloud.id = 404, None
+        cloud.cut()
+        assert await task == ("right" if left else "budget")
+        assert len(cloud.frames) == left
+        assert len(claimed) == 1
+        assert budget._claimed == 0
+        assert uplink.circuit.is_closed
+
+    with_sessions(check)

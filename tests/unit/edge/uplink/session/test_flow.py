@@ -87,3 +87,39 @@ def test_no_frame_waits_for_a_place_that_others_have():
     first.release()
     assert flow.has_room(10, 1.0)
     second.release()
+
+
+def test_a_frame_that_goes_over_another_link_counts_there():
+    here, there, stream = Kit().flow, Kit().flow, SimpleNamespace(under_way=0)
+    reservation = here.reserve(1500, stream)
+    reservation.move(there)
+    reservation.move(there)
+    assert (here.under_way, there.under_way, stream.under_way) == (0, 1500, 1)
+    reservation.written()
+    assert (here.under_way, there.under_way, stream.under_way) == (0, 0, 1)
+    reservation.release()
+    reservation.move(here)
+    assert (here.under_way, there.under_way, stream.under_way) == (0, 0, 0)
+
+
+def test_a_streams_frames_are_counted_whatever_threads_do():
+    class Held:
+        """Says when anybody counts without the lock."""
+
+        def __init__(self, lock):
+            self.lock, self.count = lock, 0
+
+        @property
+        def under_way(self):
+            assert self.lock.locked()
+            return self.count
+
+        @under_way.setter
+        def under_way(self, count):
+            assert self.lock.locked()
+            self.count = count
+
+    flow = Kit().flow
+    stream = Held(flow._lock)
+    flow.reserve(10, stream).release()
+    assert stream.count == 0

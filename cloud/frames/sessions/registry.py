@@ -35,7 +35,7 @@ class Guest(Protocol):
     def is_over(self, now_s: float, age_s: float) -> bool:
         """Look after it; whether it is to end now."""
 
-    def go_away(self, reason: GoAwayReason) -> None:
+    def go_away(self, reason: GoAwayReason, now_s: float) -> None:
         """Tell the edge to open another session."""
 
     def forget_profiles(self, known: Collection[str]) -> None:
@@ -126,6 +126,7 @@ class Sessions:
         """Look after all of them. To be called every second or so; `profiles` are the names of those that are held."""
         now_s = self._clock()
         for stranger in [each for each in self._strangers if now_s - each.began_s >= HELLO_S]:
+            self.greeted(stranger)  # it is told once, and may take a while to close
             stranger.silent()
         known = frozenset(profiles)
         for guest in list(self._sessions.values()):
@@ -140,7 +141,7 @@ class Sessions:
     def go_away(self, reason: GoAwayReason) -> None:
         """Tell all edges to open another session."""
         for guest in list(self._sessions.values()):
-            guest.go_away(reason)
+            guest.go_away(reason, self._clock())
 
     def stop(self) -> None:
         """End all of them."""

@@ -12,6 +12,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, _WebSocketParams
 
 from cloud.access.audit import Action
+from cloud.access.ledger import Entry
 from cloud.frames.sender import told_of
 from cloud.frames.sessions.message import Message, most_bytes
 from cloud.frames.sessions.passage import PATH
@@ -135,10 +136,11 @@ class SessionSocket(Handler, WebSocketHandler):
             if session is None:
                 raise
             told = told_of(error)
+            Entry(self.service.ledger, self.client).decide("refused", told.reason)
             session.sender.refused(told, error.status, PATH, self.action, size=held.size)
             session.sender.ended("refused", 0, held.size, 0.0)
             self.service.metrics.sessions.frames.labels(outcome="refused").inc()
-            session.say((error.number, error))
+            session.say(error.number, error)
             return
         if isinstance(said, Hello):
             self._greet(said)

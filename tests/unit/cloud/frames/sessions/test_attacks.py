@@ -65,6 +65,9 @@ def test_a_hello_that_never_comes_is_not_waited_for(cloud: Server, later: Any) -
     with Talk(cloud, greet=False) as talk:
         assert talk.status == 101
         later(HELLO_S + 1)
+        for _ in range(3):  # until it has closed
+            cloud.loop.call_soon_threadsafe(cloud.service.sessions.tend, ())
+        cloud.turned()
         assert talk.ends() == (1008, "no hello")
     assert _closed(cloud, "silent") == 1
     assert cloud.metric("sessions") == 0

@@ -18,7 +18,7 @@ from shared.security.tls.context import TLSFiles, client_context
 from shared.wire.session.messages import Answered, GoAway, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -205,3 +205,34 @@ def test_over_tls_a_session_is_that_of_the_certificate(tmp_path: Path, pack: Any
             with Talk(server, hello=resuming(talk), tls=edge, source="127.0.0.4") as again:
                 assert again.welcome
                 assert again.welcome.resumed
+
+
+def _on_the_loop(server: Server, function: Callable[[], object]) -> None:
+    server.loop.call_soon_threadsafe(function)
+    server.turned()
+
+
+def test_an_edge_that_was_quiet_has_the_grace_too(
+    cloud: Server, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Talk(cloud) as talk:
+        _later(cloud, monkeypatch, 20)
+        _on_the_loop(cloud, cloud.service._networks_changed)
+        assert talk.read() == GoAway("rebalance")
+        _on_the_loop(cloud, lambda: cloud.service.sessions.tend(()))
+        assert isinstance(talk.ask(pack()), Answered)
+        _later(cloud, monkeypatch, GRACE_S + 1)
+        assert talk.ends() == (1000, "over")
+
+
+def test_an_edge_that_was_away_is_told_when_it_comes_back(cloud: Server) -> None:
+    with Talk(cloud) as talk:
+        pass
+    until(lambda: any(each.broken_s is not None for each in cloud.service.sessions._sessions.values()))
+    _on_the_loop(cloud, cloud.service._networks_changed)
+    with Talk(cloud, hello=resuming(talk)) as again:
+        assert again.read() == GoAway("rebalance")
+        with Talk(cloud, hello=resuming(talk)) as last:
+            assert again.read() == GoAway("replaced")
+            assert last.read() == GoAway("rebalance")
+    assert metric(cloud, "go_aways_total", reason="rebalance") == 1

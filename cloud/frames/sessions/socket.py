@@ -68,6 +68,7 @@ class SessionSocket(Handler, WebSocketHandler):
         self.talk: CloudConnection
         """What its messages look like."""
         self._session: Session | None = None
+        self._reading: BoundedProtocol  # which it does until the edge has closed, too
         self._entered = False
 
     def prepare(self) -> None:
@@ -97,6 +98,7 @@ class SessionSocket(Handler, WebSocketHandler):
         params = _WebSocketParams(PING_S, PONG_S, self.max_message_size, None)
         protocol = BoundedProtocol(self, mask_outgoing=False, params=params)
         protocol.keeper, protocol.budget = self, self.service.bodies
+        self._reading = protocol
         return protocol
 
     def open(self) -> None:
@@ -214,10 +216,9 @@ class SessionSocket(Handler, WebSocketHandler):
 
     def no_room(self, error: RequestError) -> None:
         """There is no memory for a message. What follows cannot be told from it, so the connection ends at once."""
-        if protocol := self._protocol:
-            protocol.drop_place()
-            self._break_off(error, 1013, "memory")
-            protocol.cut()
+        self._reading.drop_place()
+        self._break_off(error, 1013, "memory")
+        self._reading.cut()
 
     def give_up(self, error: RequestError) -> None:
         """A message comes too slowly, or takes what others need."""

@@ -161,17 +161,31 @@ class Passage:
         if self._inter:
             if self._late or self._over:
                 way.account.require_compute()
-            session.states.use(session.client, stream, frame)
+            session.states.require(frame)
         self._tried = True
         read = partial(self._decode, stream)
         alone = not (self._late or self._over)
         video = partial(stream.video, session.service.decoder.videos, way.account) if self._inter else None
-        found = await way.read(
-            self._message.size, read, composer, frame.deadline_ms, alone=alone, video=video
-        )
-        if not self.decoded:
-            self._note_decoded(stream)
+        try:
+            found = await way.read(
+                self._message.size, read, composer, frame.deadline_ms, alone=alone, video=video
+            )
+            if not self.decoded:
+                self._note_decoded(stream)
+        finally:
+            if self._inter:
+                self._note_state(stream)
         return found
+
+    def _note_state(self, stream: Stream) -> None:
+        """Count what its stream holds now, unless the session has ended, and forgets it."""
+        states, client = self._session.states, self._session.client
+        if self._over == "abandoned":
+            states.leave(client, stream)
+        elif self.decoded:
+            states.use(client, stream, self._arrived.frame)
+        else:
+            states.fail(client, stream)
 
     def _note_decoded(self, stream: Stream) -> None:
         """For any thread."""

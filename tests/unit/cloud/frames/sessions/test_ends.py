@@ -127,3 +127,20 @@ def test_a_frame_that_cannot_be_read_is_in_the_ledger(
         ("answered", None),
         ("refused", "bad_frame"),
     ]
+
+
+def test_a_stream_whose_frames_are_not_decoded_holds_nothing(
+    cloud: Server, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = add_chained(monkeypatch).for_stream()
+    about: Any = {"split_point": "flatten", "fingerprint": model.fingerprint, "frame_id": 1}
+    frames = [encode_frame(np.ones(512, np.float32), encoder, **about) for _ in range(2)]
+    states = cloud.service.sessions.states
+    with Talk(cloud) as talk:
+        for stream in range(5):
+            talk.frame(frames[1], stream)  # which needs the one before
+            assert {type(talk.read()) for _ in range(2)} == {KeyframeWanted, Refused}
+        assert (states.total(), states._held) == (0, {})
+        assert isinstance(talk.ask(frames[0], 7), Answered)
+        assert states.total() == 4 * 512
+    until(lambda: metric(cloud, "frames_total", outcome="answered") == 1)

@@ -10,6 +10,7 @@ from cloud.frames.sessions.kept import Kept
 from cloud.frames.sessions.message import most_bytes
 from cloud.frames.sessions.passage import Passage
 from cloud.frames.sessions.streams import Stream
+from shared.errors import UnavailableError
 from shared.limits import MAX_STREAMS
 from shared.wire.session.messages import SESSION_BYTES, Answered, Welcome
 
@@ -213,6 +214,11 @@ class Session:
         for stream in self._streams.values():
             if stream.profile and stream.profile not in known:
                 self.states.leave(self.client, stream)
+
+    def refuse(self) -> None:
+        """There is no time for frames that are still under way."""
+        for passage in list(self.frames.values()):
+            passage.refuse(UnavailableError("the server is stopping; try again later"))
 
     def end(self) -> None:
         """Nobody comes back to it."""

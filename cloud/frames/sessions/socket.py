@@ -78,7 +78,8 @@ class SessionSocket(Handler, WebSocketHandler):
             raise HTTPError(404, "this cloud takes no sessions: send each frame to /model")
         if "Origin" in headers or "Sec-Fetch-Site" in headers:
             raise ForbiddenError("pages of browsers open no session", accepted="programs")
-        self.service.lifecycle.require_ready()
+        if not (self.service.lifecycle.has_network and self.service.sessions.awaits(self.client)):
+            self.service.lifecycle.require_ready()
         offered = [each.strip() for each in headers.get("Sec-WebSocket-Protocol", "").split(",")]
         if SUBPROTOCOL not in offered:
             raise HTTPError(400, f"a session speaks {SUBPROTOCOL}, which is not in Sec-WebSocket-Protocol")

@@ -16,6 +16,7 @@ from cloud.frames.sessions.session import Session
 from shared.codecs.coding import encode_frame
 from shared.errors import WireError
 from shared.wire.frame import unpack
+from shared.wire.server.attention import EVENT, FRAME, REQUEST, Attention
 from shared.wire.session.messages import Answered, KeyframeWanted, Refused
 
 if TYPE_CHECKING:
@@ -144,3 +145,17 @@ def test_a_stream_whose_frames_are_not_decoded_holds_nothing(
         assert isinstance(talk.ask(frames[0], 7), Answered)
         assert states.total() == 4 * 512
     until(lambda: metric(cloud, "frames_total", outcome="answered") == 1)
+
+
+def test_each_frame_takes_its_share_of_the_loop_s_attention(
+    cloud: Server, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent, count = [], Attention._count
+    monkeypatch.setattr(
+        Attention, "_count", lambda self, owner, cost: (spent.append(cost), count(self, owner, cost))
+    )
+    with Talk(cloud) as talk:
+        for frame, kind in ((pack(), Answered), (pack(codec_id=999), Refused)):
+            spent.clear()
+            assert all(isinstance(talk.ask(frame), kind) for _ in range(20))
+            assert 20 * FRAME < sum(spent) < 20 * (REQUEST + EVENT)

@@ -211,7 +211,10 @@ class Service:
         if self.lifecycle.state is State.READY:
             self.networks.stop()
             self.sessions.go_away("drain")
+            until_s = time.monotonic() + self.settings.drain_s
             await self.lifecycle.drain(self.settings.drain_s)
+            self.sessions.refuse()
+            await self.sessions.finish(until_s - time.monotonic())
 
     async def stop(self) -> None:
         """Drain, then stop computing."""

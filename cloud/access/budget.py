@@ -74,7 +74,12 @@ class BodyBudget:
         return place
 
     def reserve(self, place: Place, size: int) -> None:
-        """Room for `size` bytes that have come. Raises OverQuotaError or BusyError, and then holds what it held."""
+        """Room for `size` bytes that have come. Raises OverQuotaError or BusyError, and then holds what it held.
+
+        A place that was given back has none: nobody would give these bytes back.
+        """
+        if place not in self._places:
+            raise BusyError("the memory of this body was given back")
         account = place.account
         if account.body_bytes + size > account.quota.body_bytes:
             raise OverQuotaError(

@@ -103,6 +103,8 @@ class VideoDecoders:
             raise
         finally:
             self._starting[name] -= 1
+            if not self._starting[name]:
+                del self._starting[name]  # whoever sent one picture is not remembered
         self._running.append(stream)
         self._metrics.video_streams.set(len(self._running))
         return process

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _START_S = 20.0
 """For the nursery to load PyAV, on a machine that has other things to do."""
-_END_S = 2.0
 
 
 class Decoded(NamedTuple):
@@ -39,6 +39,8 @@ class Nursery:
         self._turn = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._waits = False  # for what the socket brings
+        self._stopped = False
 
     async def begin(self) -> VideoProcess:
         """A process that has seen nothing yet. Raises OSError, TimeoutError included, if there can be none."""
@@ -52,17 +54,28 @@ class Nursery:
         try:
             return await self._begin()
         except BaseException:
-            self.stop()  # whatever it was, what this socket brings next is another's answer
+            self._end()  # whatever it was, what this socket brings next is another's answer
             raise
 
     def stop(self) -> None:
-        """End the nursery's process; those that it has begun go on."""
-        if self._control:
-            self._control.close()
-        if self._process:
-            self._process.kill()
-            self._process.wait(_END_S)
+        """End the nursery's process for good; those that it has begun go on. Whoever waits for one more is told."""
+        self._stopped = True
+        self._end()
+
+    def _end(self) -> None:
+        control, process = self._control, self._process
         self._control = self._process = None
+        if control and self._waits:
+            with contextlib.suppress(OSError):
+                control.shutdown(
+                    socket.SHUT_RDWR
+                )  # wakes who waits, and closes it when the loop has let go of it
+        elif control:
+            control.close()
+        if process:
+            process.kill()
+            if process.poll() is None:  # it takes a moment, for which the loop does not wait
+                threading.Thread(target=process.wait, name="nursery_end", daemon=True).start()
 
     async def _begin(self) -> VideoProcess:
         control = self._running()
@@ -70,7 +83,7 @@ class Nursery:
         try:
             with theirs:
                 socket.send_fds(control, [b"."], [theirs.fileno()])
-            answer, handles = await _received(control)
+            answer, handles = await self._received(control)
         except BaseException:
             ours.close()
             raise
@@ -80,9 +93,20 @@ class Nursery:
         ours.setblocking(False)
         return VideoProcess(ours, handles[0])
 
+    async def _received(self, control: socket.socket) -> tuple[bytes, list[int]]:
+        self._waits = True
+        try:
+            return await _received(control)
+        finally:
+            self._waits = False
+            if control is not self._control:  # it was ended meanwhile
+                control.close()
+
     def _running(self) -> socket.socket:
         if self._process is None or self._control is None or self._process.poll() is not None:
-            self.stop()
+            self._end()
+            if self._stopped:
+                raise ConnectionError("no videos are decoded any more")
             ours, theirs = socket.socketpair()
             with theirs:
                 self._process = subprocess.Popen(  # noqa: S603 - our own program

@@ -6,61 +6,47 @@ As many are kept as frames may be unanswered. What was sent before them has come
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, TypeAlias
-
-from shared.errors import RequestError
-from shared.wire.session.messages import Answered
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Said: TypeAlias = Answered | tuple[int, RequestError]
-"""The answer to a frame, or its number with the refusal."""
 KEPT_BYTES = 1 << 20
-"""Bytes of all answers that one session keeps. A longer one is computed again, if the connection breaks while it is under way."""
-_OVERHEAD_BYTES = 512
+"""Bytes of all that one session keeps. A longer answer is computed again, if the connection breaks while it is under way."""
+_OVERHEAD_BYTES = 256
 
 
 class Kept:
-    """Bounded in number and bytes; the oldest go. On the event loop only."""
+    """Messages, as they were sent, by their frames' numbers: bounded in number and bytes; the oldest go. On the event loop only.
+
+    No refusal is kept as an exception, which would hold all that its traceback leads to: the frame, and so its message.
+    """
 
     def __init__(self, most: int, most_bytes: int = KEPT_BYTES) -> None:
         self._most, self._most_bytes = most, most_bytes
-        self._said: OrderedDict[int, Said] = OrderedDict()
+        self._said: OrderedDict[int, bytes] = OrderedDict()
         self.size = 0
         """Bytes kept, about."""
 
     def __len__(self) -> int:
         return len(self._said)
 
-    def put(self, said: Said) -> None:
+    def put(self, number: int, message: bytes) -> None:
         """Keep one more."""
-        number = _number_of(said)
-        self._drop(number)
-        self._said[number] = said
-        self.size += _size_of(said)
+        self.drop(number)
+        self._said[number] = message
+        self.size += _OVERHEAD_BYTES + len(message)
         while self._said and (len(self._said) > self._most or self.size > self._most_bytes):
-            self._drop(next(iter(self._said)))
+            self.drop(next(iter(self._said)))
 
-    def keep(self, numbers: Iterable[int]) -> list[Said]:
+    def keep(self, numbers: Iterable[int]) -> dict[int, bytes]:
         """Drop all but those of these numbers; what is left, in order."""
         wanted = set(numbers)
         for number in [each for each in self._said if each not in wanted]:
-            self._drop(number)
-        return list(self._said.values())
+            self.drop(number)
+        return dict(self._said)
 
     def drop(self, number: int) -> None:
-        """The edge has sent another frame by this number, so that it has the answer."""
-        self._drop(number)
-
-    def _drop(self, number: int) -> None:
-        if said := self._said.pop(number, None):
-            self.size -= _size_of(said)
-
-
-def _number_of(said: Said) -> int:
-    return said.number if isinstance(said, Answered) else said[0]
-
-
-def _size_of(said: Said) -> int:
-    return _OVERHEAD_BYTES + (len(said.body) if isinstance(said, Answered) else 0)
+        """The edge has it; nothing if there is none."""
+        if (message := self._said.pop(number, None)) is not None:
+            self.size -= _OVERHEAD_BYTES + len(message)

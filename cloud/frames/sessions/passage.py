@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from cloud.access.audit import Action
 from cloud.access.ledger import Entry
@@ -27,50 +27,17 @@ from shared.wire.session.messages import Answered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cloud.access.clients import Account
     from cloud.bodies.alone import Way
     from cloud.bodies.frames import Checked
-    from cloud.frames.sender import Sender
-    from cloud.frames.sessions.message import Message
-    from cloud.frames.sessions.streams import States, Stream
+    from cloud.frames.sessions.message import Home, Message
+    from cloud.frames.sessions.streams import Stream
     from cloud.networks.network import LoadedNetwork
-    from cloud.service import Service
-    from shared.tasks.spec import Wanted
     from shared.wire.session.messages import Arrived
 
 _log = logging.getLogger(__name__)
 
 PATH = "/session"
 _Over = Literal["answered", "refused", "cancelled", "abandoned"]
-
-
-class Home(Protocol):
-    """The session of a frame."""
-
-    service: Service
-    sender: Sender
-    client: str
-    frames: dict[int, Any]
-    wanted: Wanted
-
-    @property
-    def states(self) -> States:
-        """What the streams of all sessions hold."""
-
-    def account(self) -> Account:
-        """Whom it is charged to. Raises BusyError."""
-
-    def require_place(self) -> None:
-        """Raise OverQuotaError if no more frames may be under way."""
-
-    def stream(self, number: int) -> Stream:
-        """The stream of this number."""
-
-    def want_keyframe(self, number: int, reason: str, *, again: bool) -> None:
-        """A stream has no state."""
-
-    def over(self, number: int, passage: object, said: Answered | RequestError | None) -> None:
-        """A frame is over; what is to be said of it."""
 
 
 def _since(start_s: float) -> float:
@@ -93,6 +60,12 @@ class Passage:
         self._over: _Over | None = None  # what it is over as, decided before it is
         self._late: RequestError | None = None  # why there is no answer, though it is decoded
         self._task: asyncio.Task[None] | None = None
+        self._begun = self._ended = False
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for the answer."""
+        return self._over is None
 
     def begin(self) -> None:
         """Go, or be refused at once."""
@@ -115,16 +88,29 @@ class Passage:
     def withdraw(self) -> None:
         """Nobody waits for the answer any more."""
         self._over = "cancelled"
-        if self._task and (self.decoded or not self._inter):
-            self._task.cancel()
+        if self.decoded or not self._inter:
+            self._cancel()
+        else:
+            self._way.release()  # what is left is not the edge's to wait for
 
     def abandon(self) -> None:
         """Its session has ended."""
         self._over = "abandoned"
+        self._cancel()
+
+    def refuse(self, error: RequestError) -> None:
+        """There is no time for it: it is over at once, whatever a thread still does for it."""
+        self._end(self._over or "refused", error)
+        self._cancel()
+
+    def _cancel(self) -> None:
         if self._task:
             self._task.cancel()
+        if not self._begun:  # such a task never runs, and so cannot say that it is over
+            self._end(self._over or "refused", None)
 
     async def _go(self, stream: Stream) -> None:
+        self._begun = True
         watch = Stopwatch(self._session.service.metrics.steps, self._session.service.metrics.step_cpu)
         watch.note("receive", self._elapsed_s())
         try:
@@ -175,17 +161,31 @@ class Passage:
         if self._inter:
             if self._late or self._over:
                 way.account.require_compute()
-            session.states.use(session.client, stream, frame)
+            session.states.require(frame)
         self._tried = True
         read = partial(self._decode, stream)
         alone = not (self._late or self._over)
         video = partial(stream.video, session.service.decoder.videos, way.account) if self._inter else None
-        found = await way.read(
-            self._message.size, read, composer, frame.deadline_ms, alone=alone, video=video
-        )
-        if not self.decoded:
-            self._note_decoded(stream)
+        try:
+            found = await way.read(
+                self._message.size, read, composer, frame.deadline_ms, alone=alone, video=video
+            )
+            if not self.decoded:
+                self._note_decoded(stream)
+        finally:
+            if self._inter:
+                self._note_state(stream)
         return found
+
+    def _note_state(self, stream: Stream) -> None:
+        """Count what its stream holds now, unless the session has ended, and forgets it."""
+        states, client = self._session.states, self._session.client
+        if self._over == "abandoned":
+            states.leave(client, stream)
+        elif self.decoded:
+            states.use(client, stream, self._arrived.frame)
+        else:
+            states.fail(client, stream)
 
     def _note_decoded(self, stream: Stream) -> None:
         """For any thread."""
@@ -206,7 +206,10 @@ class Passage:
         return found
 
     def _end(self, over: _Over, said: Answered | RequestError | None) -> None:
-        """Count it, write it down, give back what it held, and say it to the edge."""
+        """Count it, write it down, give back what it held, and say it to the edge. Does nothing if that was done."""
+        if self._ended:
+            return
+        self._ended, self._late = True, None  # an error refers to this object, and it to the error
         session, size = self._session, self._message.size
         told = told_of(said) if isinstance(said, RequestError) else None
         refused = over == "refused" and told is not None

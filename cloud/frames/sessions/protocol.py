@@ -86,9 +86,13 @@ class BoundedProtocol(WebSocketProtocol13):
 
     async def _receive_frame(self) -> None:
         await super()._receive_frame()
-        if self._fragmented_message_buffer is None:  # the message is complete, and handled
+        pieces = self._fragmented_message_buffer
+        if pieces is None:  # the message is complete, and handled
             self.began_s = None
             self.drop_place()
+        else:  # of which short ones are not counted as they come
+            place = self._opened()
+            self._reserve(place, max(0, len(pieces) - place.size))
 
     async def _read_bytes(self, n: int) -> bytes:
         if n <= _COUNTED:
@@ -102,16 +106,31 @@ class BoundedProtocol(WebSocketProtocol13):
     async def _read_counted(self, size: int) -> bytes:
         """Bytes of a message, for each of which there is room when it comes."""
         pieces, left = [], size
-        try:
-            place = self._place = self._place or self.keeper.open_place()
-            while left:
-                # What arrived: a large declaration costs its sender nothing.
-                piece = await self.stream.read_bytes(min(left, _PIECE_BYTES), partial=True)
-                self.budget.reserve(place, len(piece))
-                pieces.append(piece)
-                left -= len(piece)
-        except RequestError as error:
-            self.keeper.no_room(error)
-            raise StreamClosedError from None
+        place = self._opened()
+        while left:
+            # What arrived: a large declaration costs its sender nothing.
+            piece = await self.stream.read_bytes(min(left, _PIECE_BYTES), partial=True)
+            self._reserve(place, len(piece))
+            pieces.append(piece)
+            left -= len(piece)
         self._wire_bytes_in += size
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _opened(self) -> Place:
+        """The place of the message that is arriving."""
+        if self._place is None:
+            try:
+                self._place = self.keeper.open_place()
+            except RequestError as error:
+                raise self._without_room(error) from None
+        return self._place
+
+    def _reserve(self, place: Place, size: int) -> None:
+        try:
+            self.budget.reserve(place, size)
+        except RequestError as error:
+            raise self._without_room(error) from None
+
+    def _without_room(self, error: RequestError) -> StreamClosedError:
+        self.keeper.no_room(error)
+        return StreamClosedError()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
@@ -21,6 +22,9 @@ _log = logging.getLogger(__name__)
 
 HELLO_S = 10.0
 """How long a connection may take to its first message."""
+CROSSING_S = 1.0
+"""How long a server that stops waits for frames that were sent before their edge knew of it."""
+_LOOK_S = 0.02
 _SPREAD = 16
 """Sessions live up to a sixteenth longer than `--session-age`, each another time: those of a fleet's start do not all move at once."""
 
@@ -35,11 +39,14 @@ class Guest(Protocol):
     def is_over(self, now_s: float, age_s: float) -> bool:
         """Look after it; whether it is to end now."""
 
-    def go_away(self, reason: GoAwayReason) -> None:
+    def go_away(self, reason: GoAwayReason, now_s: float) -> None:
         """Tell the edge to open another session."""
 
     def forget_profiles(self, known: Collection[str]) -> None:
         """Only these are held."""
+
+    def refuse(self) -> None:
+        """There is no time for frames that are still under way."""
 
     def end(self) -> None:
         """Nobody comes back to it."""
@@ -100,6 +107,10 @@ class Sessions:
         if not self._connections[stranger.client]:
             del self._connections[stranger.client]
 
+    def awaits(self, client: str) -> bool:
+        """Whether a session of this client has no connection, and may have another."""
+        return any(each.client == client and each.broken_s is not None for each in self._sessions.values())
+
     def greeted(self, stranger: Stranger) -> None:
         """It has said hello."""
         self._strangers.pop(stranger, None)
@@ -126,6 +137,7 @@ class Sessions:
         """Look after all of them. To be called every second or so; `profiles` are the names of those that are held."""
         now_s = self._clock()
         for stranger in [each for each in self._strangers if now_s - each.began_s >= HELLO_S]:
+            self.greeted(stranger)  # it is told once, and may take a while to close
             stranger.silent()
         known = frozenset(profiles)
         for guest in list(self._sessions.values()):
@@ -140,7 +152,20 @@ class Sessions:
     def go_away(self, reason: GoAwayReason) -> None:
         """Tell all edges to open another session."""
         for guest in list(self._sessions.values()):
-            guest.go_away(reason)
+            guest.go_away(reason, self._clock())
+
+    async def finish(self, limit_s: float) -> None:
+        """Frames may still come that were sent before their edges knew: they are refused for a moment, until all edges are gone."""
+        until_s = self._clock() + min(CROSSING_S, limit_s)
+        while (left_s := until_s - self._clock()) > 0:
+            if not self._connections:
+                return
+            await asyncio.sleep(min(_LOOK_S, left_s))
+
+    def refuse(self) -> None:
+        """There is no time for frames that are still under way."""
+        for guest in list(self._sessions.values()):
+            guest.refuse()
 
     def stop(self) -> None:
         """End all of them."""

@@ -10,6 +10,7 @@ from cloud.frames.sessions.kept import Kept
 from cloud.frames.sessions.message import most_bytes
 from cloud.frames.sessions.passage import Passage
 from cloud.frames.sessions.streams import Stream
+from shared.errors import UnavailableError
 from shared.limits import MAX_STREAMS
 from shared.wire.session.messages import SESSION_BYTES, Answered, Welcome
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from cloud.access.clients import Account
     from cloud.frames.sender import Sender
-    from cloud.frames.sessions.kept import Said
     from cloud.frames.sessions.message import Message
     from cloud.frames.sessions.registry import GoAwayReason
     from cloud.frames.sessions.streams import States
@@ -68,6 +68,7 @@ class Session:
         self._kept = Kept(2 * self.most_frames)
         self._streams: dict[int, Stream] = {}
         self._line: Line | None = None
+        self._talk: CloudConnection  # of its last line; what is said of a frame is the same over each
         self._began_s = self._heard_s = self._going_s = now_s
 
     @property
@@ -86,14 +87,14 @@ class Session:
     def attach(self, line: Line, hello: Hello, wanted: Wanted, caller: Caller, *, resumed: bool) -> None:
         """It has another connection, which takes the place of the one before; the edge is welcomed."""
         if self._line:
-            self.go_away("replaced")
+            self._tell("replaced")
             self._line.part(1000, "replaced")
-        self._line, self.broken_s, self.going = line, None, None
+        self._line, self._talk, self.broken_s = line, line.talk, None
         self.wanted, self._caller = wanted, caller
         answers = self._kept.keep(hello.unanswered)
         for number in self.frames.keys() - set(hello.unanswered):
             self.frames[number].withdraw()
-        here = {*self.frames, *(each.number if isinstance(each, Answered) else each[0] for each in answers)}
+        here = {*self.frames, *answers}
         received = tuple(number for number in hello.unanswered if number in here)
         limit = most_bytes(self.service.settings)
         welcome = Welcome(
@@ -106,8 +107,11 @@ class Session:
             received=received,
         )
         line.send(line.talk.welcome(welcome))
-        for said in answers:
-            self._send(said)
+        if self.going:  # it was said to nobody, or may not have come
+            self._going_s = self._heard_s
+            line.send(line.talk.go_away(self.going))
+        for message in answers.values():
+            line.send(message)
         for stream in self._streams.values():  # what was asked for may not have come
             if stream.wanted:
                 line.send(line.talk.keyframe(stream.number))
@@ -130,7 +134,9 @@ class Session:
 
     def require_place(self) -> None:
         """Raise OverQuotaError if no more frames may be under way."""
-        if len(self.frames) >= self.most_frames:
+        under_way = sum(each.is_awaited for each in self.frames.values())
+        withdrawn = len(self.frames) - under_way  # which are still decoded
+        if under_way >= self.most_frames or withdrawn > self.most_frames:
             raise OverQuotaError(
                 f"this session has {len(self.frames)} frames under way; wait for their answers",
                 accepted={"frames_in_flight": self.most_frames},
@@ -151,12 +157,15 @@ class Session:
         if self.frames.get(number) is passage:
             del self.frames[number]
         if said is not None:
-            self.say(said if isinstance(said, Answered) else (number, said))
+            self.say(number, said)
 
-    def say(self, said: Said) -> None:
+    def say(self, number: int, said: Answered | RequestError) -> None:
         """Answer or refuse a frame, now and again if the connection breaks."""
-        self._kept.put(said)
-        self._send(said)
+        talk = self._talk
+        message = talk.answer(said) if isinstance(said, Answered) else talk.refusal(number, said)
+        self._kept.put(number, message)
+        if self._line:
+            self._line.send(message)
 
     def want_keyframe(self, number: int, reason: str, *, again: bool) -> None:
         """A stream has no state; `again`: what came to give it one gave none."""
@@ -168,13 +177,16 @@ class Session:
         if self._line:
             self._line.send(self._line.talk.keyframe(number))
 
-    def go_away(self, reason: GoAwayReason) -> None:
-        """Tell the edge to open another session; frames under way are answered."""
-        if self.going is None or reason == "replaced":
-            self.going, self._going_s = reason, self._heard_s
-            self.service.metrics.sessions.go_aways.labels(reason=reason).inc()
-            if self._line:
-                self._line.send(self._line.talk.go_away(reason))
+    def go_away(self, reason: GoAwayReason, now_s: float) -> None:
+        """Tell the edge to open another session, now or when it comes back; frames under way are answered."""
+        if self.going is None:
+            self.going, self._going_s = reason, now_s
+            self._tell(reason)
+
+    def _tell(self, reason: GoAwayReason) -> None:
+        self.service.metrics.sessions.go_aways.labels(reason=reason).inc()
+        if self._line:
+            self._line.send(self._line.talk.go_away(reason))
 
     def is_over(self, now_s: float, age_s: float) -> bool:
         """Look after it; whether it is to end now. To be called every second or so."""
@@ -188,14 +200,13 @@ class Session:
         if self.frames:
             return False
         if now_s - self._heard_s >= settings.idle_timeout_s:
-            self.go_away("idle")
+            self.go_away("idle", now_s)
             self._line.part(1000, "idle")
             return True
         if self.going:
             return now_s - max(self._going_s, self._heard_s) >= GRACE_S
         if age_s and now_s - self._began_s >= age_s:
-            self._going_s = now_s
-            self.go_away("rebalance")
+            self.go_away("rebalance", now_s)
         return False
 
     def forget_profiles(self, known: Collection[str]) -> None:
@@ -203,6 +214,11 @@ class Session:
         for stream in self._streams.values():
             if stream.profile and stream.profile not in known:
                 self.states.leave(self.client, stream)
+
+    def refuse(self) -> None:
+        """There is no time for frames that are still under way."""
+        for passage in list(self.frames.values()):
+            passage.refuse(UnavailableError("the server is stopping; try again later"))
 
     def end(self) -> None:
         """Nobody comes back to it."""
@@ -215,8 +231,3 @@ class Session:
         if line := self._line:
             self._line = None
             line.part(1000, "over")
-
-    def _send(self, said: Said) -> None:
-        if line := self._line:
-            talk = line.talk
-            line.send(talk.answer(said) if isinstance(said, Answered) else talk.refusal(*said))

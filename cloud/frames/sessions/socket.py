@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, cast
-from urllib.parse import parse_qs
 
 from tornado.iostream import StreamClosedError
 from tornado.routing import PathMatches
@@ -12,16 +11,18 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler, _WebSocketParams
 
 from cloud.access.audit import Action
+from cloud.access.ledger import Entry
 from cloud.frames.sender import told_of
 from cloud.frames.sessions.message import Message, most_bytes
 from cloud.frames.sessions.passage import PATH
 from cloud.frames.sessions.protocol import BoundedProtocol
 from cloud.frames.sessions.session import Session
 from cloud.http.base import Handler
-from cloud.http.query import wanted_of
-from shared.errors import BodyError, ForbiddenError, RequestError, WireError
+from cloud.http.query import wanted_in
+from shared.errors import ForbiddenError, RequestError, WireError
 from shared.limits import MAX_LABELS, MAX_STREAMS
 from shared.security.rights import Right, one_of
+from shared.wire.server.attention import FRAME
 from shared.wire.session.cloud import CloudConnection, FrameError
 from shared.wire.session.messages import SUBPROTOCOL, Arrived, Bye, Cancel, Hello
 
@@ -31,15 +32,12 @@ if TYPE_CHECKING:
     from cloud.access.budget import Place
     from cloud.service import Service
     from shared.security.rights import Needs
-    from shared.tasks.spec import Wanted
     from shared.wire.server.streams import WatchedStream
 
 PING_S, PONG_S = 30.0, 20.0
 """How often a peer is asked whether it is there, which takes 8 bytes both ways, and how long it may take to say so."""
 MAX_UNREAD_BYTES = 4 << 20
 """Answers that wait until the edge reads; above it the connection ends, and the edge may go on over another."""
-_MAX_FIELDS = 8
-"""Fields of a question."""
 _MAX_CLOSE_BYTES = 120
 """What a closing frame may say."""
 
@@ -67,6 +65,7 @@ class SessionSocket(Handler, WebSocketHandler):
         self.talk: CloudConnection
         """What its messages look like."""
         self._session: Session | None = None
+        self._reading: BoundedProtocol  # which it does until the edge has closed, too
         self._entered = False
 
     def prepare(self) -> None:
@@ -76,7 +75,8 @@ class SessionSocket(Handler, WebSocketHandler):
             raise HTTPError(404, "this cloud takes no sessions: send each frame to /model")
         if "Origin" in headers or "Sec-Fetch-Site" in headers:
             raise ForbiddenError("pages of browsers open no session", accepted="programs")
-        self.service.lifecycle.require_ready()
+        if not (self.service.lifecycle.has_network and self.service.sessions.awaits(self.client)):
+            self.service.lifecycle.require_ready()
         offered = [each.strip() for each in headers.get("Sec-WebSocket-Protocol", "").split(",")]
         if SUBPROTOCOL not in offered:
             raise HTTPError(400, f"a session speaks {SUBPROTOCOL}, which is not in Sec-WebSocket-Protocol")
@@ -96,12 +96,13 @@ class SessionSocket(Handler, WebSocketHandler):
         params = _WebSocketParams(PING_S, PONG_S, self.max_message_size, None)
         protocol = BoundedProtocol(self, mask_outgoing=False, params=params)
         protocol.keeper, protocol.budget = self, self.service.bodies
+        self._reading = protocol
         return protocol
 
     def open(self) -> None:
         protocol = self._protocol
         assert protocol
-        cast("WatchedStream", protocol.stream).upgraded = True
+        self._stream.upgraded = True
         protocol.set_nodelay(True)
         self.talk = CloudConnection(streams=MAX_STREAMS, message_bytes=self.max_message_size)
         self._entered = True
@@ -135,16 +136,19 @@ class SessionSocket(Handler, WebSocketHandler):
             if session is None:
                 raise
             told = told_of(error)
+            Entry(self.service.ledger, self.client).decide("refused", told.reason)
             session.sender.refused(told, error.status, PATH, self.action, size=held.size)
             session.sender.ended("refused", 0, held.size, 0.0)
             self.service.metrics.sessions.frames.labels(outcome="refused").inc()
-            session.say((error.number, error))
+            self._stream.charge(FRAME)
+            session.say(error.number, error)
             return
         if isinstance(said, Hello):
             self._greet(said)
         elif session is None:
             return
         elif isinstance(said, Arrived):
+            self._stream.charge(FRAME)
             session.arrived(said, held)
         elif isinstance(said, Cancel):
             session.withdraw(said.numbers)
@@ -153,7 +157,9 @@ class SessionSocket(Handler, WebSocketHandler):
 
     def _greet(self, hello: Hello) -> None:
         """Raises BodyError for a question that nobody can answer, and UnavailableError while the cloud drains."""
-        service, wanted = self.service, self._wanted(hello.question)
+        service = self.service
+        classes = max(len(network.model.labels) for network in service.networks) or MAX_LABELS
+        wanted = wanted_in(hello.question, classes)
         service.sessions.greeted(self)
         found = service.sessions.find(hello.session) if hello.session else None
         resumed = isinstance(found, Session) and found.may_go_on(self.sender)
@@ -168,15 +174,6 @@ class SessionSocket(Handler, WebSocketHandler):
         found.heard(time.monotonic())
         found.attach(self, hello, wanted, self.caller, resumed=resumed)
 
-    def _wanted(self, question: str) -> Wanted:
-        try:
-            fields = parse_qs(question, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-        except ValueError as error:
-            raise BodyError(f"the question cannot be read: {error}") from None
-        query = {name: [value.encode() for value in values] for name, values in fields.items()}
-        classes = max(len(network.model.labels) for network in self.service.networks) or MAX_LABELS
-        return wanted_of(query, classes)
-
     def send(self, message: bytes) -> None:
         """Send when the edge reads; nothing if the connection has ended."""
         protocol = self._protocol
@@ -186,7 +183,7 @@ class SessionSocket(Handler, WebSocketHandler):
             protocol.send_binary(message)
         except StreamClosedError:
             return
-        if cast("WatchedStream", protocol.stream).unread_bytes() > MAX_UNREAD_BYTES:
+        if self._stream.unread_bytes() > MAX_UNREAD_BYTES:
             self._closed("unread")
             protocol.stream.close()
 
@@ -212,10 +209,9 @@ class SessionSocket(Handler, WebSocketHandler):
 
     def no_room(self, error: RequestError) -> None:
         """There is no memory for a message. What follows cannot be told from it, so the connection ends at once."""
-        if protocol := self._protocol:
-            protocol.drop_place()
-            self._break_off(error, 1013, "memory")
-            protocol.cut()
+        self._reading.drop_place()
+        self._break_off(error, 1013, "memory")
+        self._reading.cut()
 
     def give_up(self, error: RequestError) -> None:
         """A message comes too slowly, or takes what others need."""
@@ -244,3 +240,7 @@ class SessionSocket(Handler, WebSocketHandler):
     @property
     def _protocol(self) -> BoundedProtocol | None:
         return cast("BoundedProtocol | None", self.ws_connection)
+
+    @property
+    def _stream(self) -> WatchedStream:
+        return cast("WatchedStream", self._reading.stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING
 
 from cloud.bodies.frames import is_video
@@ -25,6 +25,8 @@ _NUMBER_BYTES = 4
 """What a decoder holds for each number of a tensor. What videos take, each in a process of its own, `VideoDecoders` bounds."""
 MAX_CLIENT_STATE_BYTES = 128 << 20
 MAX_STATE_BYTES = 1 << 30
+MAX_CLIENT_STREAMS = 1024
+"""Streams of one client that may hold something."""
 
 
 def is_inter(frame: Frame) -> bool:
@@ -94,44 +96,70 @@ class Stream:
 class States:
     """How much all streams hold: bounded for each client and in all. Where it is full, the stream that was used longest ago forgets."""
 
-    def __init__(self, most_of_one: int = MAX_CLIENT_STATE_BYTES, most: int = MAX_STATE_BYTES) -> None:
-        self._most_of_one, self._most = most_of_one, most
+    def __init__(
+        self,
+        most_of_one: int = MAX_CLIENT_STATE_BYTES,
+        most: int = MAX_STATE_BYTES,
+        streams: int = MAX_CLIENT_STREAMS,
+    ) -> None:
+        """Bytes of one client and in all, and `streams` of one client that hold any."""
+        self._most_of_one, self._most, self._streams = most_of_one, most, streams
         self._held: dict[str, OrderedDict[Stream, int]] = {}
+        self._sums: Counter[str] = Counter()
+        self._total = 0
 
     def total(self) -> int:
         """Bytes that all of them hold, about."""
-        return sum(map(self.of, self._held))
+        return self._total
 
     def of(self, client: str) -> int:
         """The same of one client."""
-        return sum(self._held.get(client, {}).values())
+        return self._sums[client]
 
-    def use(self, client: str, stream: Stream, frame: Frame) -> None:
-        """A frame of this stream is going to be decoded. Raises LimitError if it is too large for any."""
+    def require(self, frame: Frame) -> None:
+        """Raise LimitError if a stream of such frames is too large for any client."""
         size = _size_of(frame)
         if size > self._most_of_one:
             raise LimitError(
                 f"a stream of such frames holds {size} bytes", accepted={"max_bytes": self._most_of_one}
             )
-        own = self._held.setdefault(client, OrderedDict())
-        own.pop(stream, None)
-        while self.of(client) + size > self._most_of_one:
+
+    def use(self, client: str, stream: Stream, frame: Frame) -> None:
+        """A frame of this stream was decoded."""
+        size = _size_of(frame)
+        self._remove(client, stream)
+        own = self._held.get(client, ())
+        while own and (len(own) >= self._streams or self._sums[client] + size > self._most_of_one):
             self._drop(client)
-        while self.total() + size > self._most:  # of the client that holds most, which may be this one
-            self._drop(max(self._held, key=self.of))
-        self._held.setdefault(client, own)[stream] = size
+        while self._held and self._total + size > self._most:  # of the client that holds most, maybe this one
+            self._drop(max(self._sums, key=self._sums.__getitem__))
+        self._held.setdefault(client, OrderedDict())[stream] = size
+        self._add(client, size)
+
+    def fail(self, client: str, stream: Stream) -> None:
+        """A frame of this stream was not decoded. One that held nothing before holds nothing now."""
+        if stream not in self._held.get(client, ()):
+            stream.forget()
 
     def leave(self, client: str, stream: Stream) -> None:
         """It has ended."""
         stream.forget()
-        own = self._held.get(client)
-        if own is not None:
-            own.pop(stream, None)
-            if not own:
-                del self._held[client]
+        self._remove(client, stream)
 
     def _drop(self, client: str) -> None:
         self.leave(client, next(iter(self._held[client])))
+
+    def _remove(self, client: str, stream: Stream) -> None:
+        own = self._held.get(client)
+        if own is None or stream not in own:
+            return
+        self._add(client, -own.pop(stream))
+        if not own:
+            del self._held[client], self._sums[client]
+
+    def _add(self, client: str, size: int) -> None:
+        self._sums[client] += size
+        self._total += size
 
 
 def _size_of(frame: Frame) -> int:

@@ -26,6 +26,8 @@ READ_BYTE = 1 / (64 << 10)
 """What each of its bytes costs on top, at most."""
 REQUEST = 4.0
 """What a request costs, from its header to its answer."""
+FRAME = 2.5
+"""What a frame of a session costs besides its reading, from its message to its answer: 250 to 450 µs where a request takes 500."""
 HEADER_BYTE = 1 / 1024
 """What each byte of its header costs on top."""
 _A_TURN = 8.0

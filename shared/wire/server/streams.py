@@ -118,6 +118,10 @@ class _Watched:
         parent = super()
         return self._in_turn(num_bytes, lambda: parent.read_bytes(num_bytes, partial))  # type: ignore[attr-defined]
 
+    def charge(self, cost: float) -> None:
+        """What was read has cost so much; its next read waits for it."""
+        self._work += cost
+
     def _in_turn(self, size: int, read: Callable[[], asyncio.Future[bytes]]) -> asyncio.Future[bytes]:
         """What is there already is read without an event of the socket, so it has to have its turn as well."""
         self._work += READ + READ_BYTE * size

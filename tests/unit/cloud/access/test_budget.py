@@ -179,3 +179,12 @@ def test_a_body_of_which_nothing_comes_is_given_up() -> None:
     room.now_s = PATIENCE_S + 0.1
     assert room.budget.expire() == 1
     assert len(empty.errors) == 1
+
+
+def test_what_was_given_back_holds_no_more() -> None:
+    room = Room()
+    request = Request(room, "a").take(10)
+    room.budget.release(request.place)
+    with pytest.raises(BusyError):
+        request.take(10)
+    assert (room.budget.size, request.place.account.body_bytes) == (0, 0)

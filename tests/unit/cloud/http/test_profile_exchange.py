@@ -114,6 +114,7 @@ def test_two_edges_with_different_profiles_are_answered_at_the_same_time(
         assert server.metric("payload_bytes_count", codec="calibrated") == 25
 
 
+@pytest.mark.usefixtures("expect_log")  # it refuses another session while it stops
 def test_a_cloud_that_was_restarted_answers_the_next_frame(
     model: Model, partition: Partition, codecs: list[Calibrated]
 ) -> None:

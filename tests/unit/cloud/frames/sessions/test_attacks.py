@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import threading
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,9 @@ def test_a_hello_that_never_comes_is_not_waited_for(cloud: Server, later: Any) -
     with Talk(cloud, greet=False) as talk:
         assert talk.status == 101
         later(HELLO_S + 1)
+        for _ in range(3):  # until it has closed
+            cloud.loop.call_soon_threadsafe(cloud.service.sessions.tend, ())
+        cloud.turned()
         assert talk.ends() == (1008, "no hello")
     assert _closed(cloud, "silent") == 1
     assert cloud.metric("sessions") == 0
@@ -118,6 +122,32 @@ def test_pieces_of_a_message_are_counted_together(cloud: Server) -> None:
         until(lambda: cloud.service.buffered_bytes == 120_000)
         talk.connection.send(masked(b"there?", PING))
     until(lambda: cloud.service.buffered_bytes == 0)
+
+
+def test_short_pieces_of_a_message_are_counted_and_not_waited_for(cloud: Server, later: Any) -> None:
+    with Talk(cloud) as talk:
+        talk.connection.send(masked(bytes(100), final=False))
+        until(lambda: cloud.service.buffered_bytes == 100)
+        talk.connection.send(b"".join(masked(bytes(125), CONTINUED, final=False) for _ in range(400)))
+        until(lambda: cloud.service.buffered_bytes == 50_100)
+        later(PATIENCE_S + 30)
+        talk.ends()
+    until(lambda: cloud.service.buffered_bytes == 0)
+    assert cloud.metric("rejected_total", reason="slow_body") == 1
+
+
+def test_half_a_message_of_a_connection_that_closes_is_not_waited_for(cloud: Server, later: Any) -> None:
+    with Talk(cloud) as talk:
+        talk.connection.send(masked(b"hello", TEXT))
+        assert (talk.ends() or (0,))[0] == 1003
+        talk.connection.send(masked(bytes(100_000), declared=200_000))
+        until(lambda: cloud.service.buffered_bytes == 100_000)
+        later(PATIENCE_S + 30)
+        until(lambda: cloud.service.buffered_bytes == 0)
+        with contextlib.suppress(OSError):
+            talk.connection.send(bytes(50_000))
+        until(lambda: cloud.metric("connections") == 0)
+    assert cloud.service.buffered_bytes == 0
 
 
 def test_one_client_s_messages_have_their_share_of_memory(cloud: Server, pack: Any) -> None:

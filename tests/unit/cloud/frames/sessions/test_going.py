@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kits.certificates import Certificates
-from kits.cloud import Gate, Server, until
+from kits.cloud import Server, until
 from kits.session_client import Talk, metric, resuming, upgrade
 from kits.tokens import Tokens, bearing, taken
 
 from cloud.frames.sessions.session import GRACE_S
 from shared.security.rights import Right
 from shared.security.tls.context import TLSFiles, client_context
-from shared.wire.session.messages import Answered, GoAway, Refused
+from shared.wire.session.messages import Answered, GoAway
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -86,41 +86,6 @@ def test_what_is_no_request_for_a_session_is_refused(server: Server) -> None:
 def test_compression_is_not_agreed_to(server: Server) -> None:
     with Talk(server, Sec_WebSocket_Extensions="permessage-deflate") as talk:
         assert "sec-websocket-extensions" not in talk.headers
-
-
-def test_a_cloud_that_drains_says_so_and_answers_what_is_under_way(pack: Any) -> None:
-    with Server() as server, Talk(server) as talk:
-        with Gate(server) as gate:
-            number = talk.frame(pack())
-            gate.entered()
-            stopping = server.stop_service()
-            assert talk.read() == GoAway("drain")
-            late = talk.ask(pack())
-            assert isinstance(late, Refused)
-            assert (late.status, late.reason) == (503, "unavailable")
-            with Talk(server, greet=False, source="127.0.0.2") as other:
-                assert other.status == 503
-            gate.open()
-            said = talk.read()
-            assert isinstance(said, Answered)
-            assert said.number == number
-        stopping.result(60)
-        assert metric(server, "go_aways_total", reason="drain") == 1
-
-
-def test_frames_that_are_not_answered_within_the_drain_time_are_given_up(
-    pack: Any, expect_log: pytest.LogCaptureFixture
-) -> None:
-    with Server(drain_s=0) as server, Talk(server) as talk, Gate(server) as gate:
-        talk.frame(pack())
-        gate.entered()
-        stopping = server.stop_service()
-        assert talk.read() == GoAway("drain")
-        talk.ends()
-        gate.open()
-        stopping.result(60)
-        assert metric(server, "frames_total", outcome="abandoned") == 1
-    assert "were not finished" in expect_log.text
 
 
 def test_an_old_session_moves_without_losing_a_frame(pack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,3 +170,34 @@ def test_over_tls_a_session_is_that_of_the_certificate(tmp_path: Path, pack: Any
             with Talk(server, hello=resuming(talk), tls=edge, source="127.0.0.4") as again:
                 assert again.welcome
                 assert again.welcome.resumed
+
+
+def _on_the_loop(server: Server, function: Callable[[], object]) -> None:
+    server.loop.call_soon_threadsafe(function)
+    server.turned()
+
+
+def test_an_edge_that_was_quiet_has_the_grace_too(
+    cloud: Server, pack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Talk(cloud) as talk:
+        _later(cloud, monkeypatch, 20)
+        _on_the_loop(cloud, cloud.service._networks_changed)
+        assert talk.read() == GoAway("rebalance")
+        _on_the_loop(cloud, lambda: cloud.service.sessions.tend(()))
+        assert isinstance(talk.ask(pack()), Answered)
+        _later(cloud, monkeypatch, GRACE_S + 1)
+        assert talk.ends() == (1000, "over")
+
+
+def test_an_edge_that_was_away_is_told_when_it_comes_back(cloud: Server) -> None:
+    with Talk(cloud) as talk:
+        pass
+    until(lambda: any(each.broken_s is not None for each in cloud.service.sessions._sessions.values()))
+    _on_the_loop(cloud, cloud.service._networks_changed)
+    with Talk(cloud, hello=resuming(talk)) as again:
+        assert again.read() == GoAway("rebalance")
+        with Talk(cloud, hello=resuming(talk)) as last:
+            assert again.read() == GoAway("replaced")
+            assert last.read() == GoAway("rebalance")
+    assert metric(cloud, "go_aways_total", reason="rebalance") == 1

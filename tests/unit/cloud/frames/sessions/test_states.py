@@ -81,8 +81,38 @@ def test_a_stream_that_is_too_large_for_any_is_refused() -> None:
     def check() -> None:
         states = States(1000, 10_000)
         with pytest.raises(LimitError, match="1200 bytes"):
-            states.use("a", Stream(0), _frame(300))
+            states.require(_frame(300))
         assert states.total() == 0
+
+    _on_a_loop(check)
+
+
+def test_a_client_has_so_many_streams(chained: Chained) -> None:
+    def check() -> None:
+        states, streams = States(streams=10), [Stream(number) for number in range(30)]
+        for stream in streams:
+            states.use("a", stream, _frame(1))
+            _bound(stream, chained)
+        assert (states.of("a"), states.total()) == (40, 40)
+        assert [stream._decoder is not None for stream in streams] == [False] * 20 + [True] * 10
+        for stream in streams:
+            states.leave("a", stream)
+        assert not states._held
+        assert not states._sums
+
+    _on_a_loop(check)
+
+
+def test_what_was_not_decoded_counts_for_nothing(chained: Chained) -> None:
+    def check() -> None:
+        states, known, new = States(1000, 1000), Stream(0), Stream(1)
+        states.use("a", known, _frame())
+        for stream in (known, new):
+            _bound(stream, chained)
+            states.fail("a", stream)
+        assert known._decoder is not None
+        assert new._decoder is None
+        assert states.total() == 400
 
     _on_a_loop(check)
 

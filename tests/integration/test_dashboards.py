@@ -34,6 +34,7 @@ services:
       SPLITDNN_SOURCE: synthetic:fps=2
       SPLITDNN_CLOUD_URL: http://cloud:8881,http://{project}-cloud-1:8881
       SPLITDNN_EVENTS: mqtt://127.0.0.1:1883
+      SPLITDNN_MAX_BYTES_PER_HOUR: 1000000000
 """
 
 

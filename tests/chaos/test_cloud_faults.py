@@ -59,7 +59,7 @@ def test_a_cloud_that_is_asked_to_stop_answers_what_it_has_taken(chaos):
 
 
 def test_a_cloud_that_freezes_costs_no_frame_more_than_its_deadline(chaos):
-    run = chaos.edge(paced())
+    run = chaos.edge(paced(), session="off")
     wait_for_cloud(run)
     chaos.cloud.pause()
     lost_at = time.time()

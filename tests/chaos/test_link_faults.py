@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+import pytest
 from kits.chaos import (
     DEADLINE_S,
     SLACK_S,
@@ -28,12 +29,15 @@ HEAD_BYTES, FRAME_BYTES = 400, 16_000
 """About how many bytes the edge sends before a frame, and the least that a frame has."""
 
 
+WAYS = pytest.mark.parametrize("session", ["off", "auto"])
+
+
 def mbits(up: float) -> Link:
     return Link(up_bits_per_s=up * 1e6, down_bits_per_s=20e6, delay_s=0.01)
 
 
 def test_a_black_hole_costs_the_first_frames_their_deadline_and_later_ones_nothing(chaos):
-    run = chaos.edge(paced())
+    run = chaos.edge(paced(), session="off")  # a session sends the last of them again, once it is back
     wait_for_cloud(run, 25)
     chaos.link.black_hole(on=True)
     lost_at = time.time()
@@ -54,10 +58,11 @@ def test_a_black_hole_costs_the_first_frames_their_deadline_and_later_ones_nothi
     check_recovery(run, lost_at, back_at)
 
 
-def test_a_link_that_is_cut_within_frames_costs_no_frame(chaos):
+@WAYS
+def test_a_link_that_is_cut_within_frames_costs_no_frame(chaos, session):
     frames = 600
     chaos.link.change(mbits(8))  # 25 ms a frame, so that a cut meets one
-    run = chaos.edge(at_once(frames))
+    run = chaos.edge(at_once(frames), session=session)
     chance = random.Random(1)
     for _ in range(CUTS):
         wait_for_cloud(run, 15)
@@ -67,12 +72,14 @@ def test_a_link_that_is_cut_within_frames_costs_no_frame(chaos):
     check_waits(records)
     broken = [line for line in lines if line["outcome"] == "abandoned"]
     print(f"{len(broken)} frames met a cut; {run.answered_by().count('edge')} were answered by the edge")
-    assert broken, "no cut has met a frame"  # which is sent once more, or answered by the edge
+    # It is sent once more, or answered by the edge. Of a session's nothing has come: a frame counts there once it is whole.
+    assert broken or session == "auto", "no cut has met a frame"
     assert fallbacks(records) <= {"unreachable", "circuit_open"}
 
 
-def test_damaged_bytes_on_the_way_up_are_refused_and_cost_their_own_frame_only(chaos):
-    run = chaos.edge(paced())
+@WAYS
+def test_damaged_bytes_on_the_way_up_are_refused_and_cost_their_own_frame_only(chaos, session):
+    run = chaos.edge(paced(), session=session)
     chance = random.Random(2)
     for _ in range(DAMAGES):
         wait_for_cloud(run, 10)
@@ -83,7 +90,8 @@ def test_damaged_bytes_on_the_way_up_are_refused_and_cost_their_own_frame_only(c
     check_waits(records)
     refused = [line for line in lines if line["outcome"] == "refused"]
     print(f"refused: {sorted(str(line['reason']) for line in refused)}")
-    assert refused, "no frame was damaged"
+    # A session's connection is broken off, and what was under way sent again.
+    assert refused or session == "auto", "no frame was damaged"
     own = [record for record in records if record["answered_by"] == "edge"]
     assert len(own) <= 2 * DAMAGES, f"{len(own)} frames paid for {DAMAGES} damaged ones"
 

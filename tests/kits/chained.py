@@ -45,7 +45,7 @@ class Chained(Codec):
     def needs(self, params: bytes) -> bytes:
         if len(params) != STATE_BYTES:
             raise ContentError("a hash has four bytes")
-        return params
+        return b"" if params == _NONE else params
 
     def encode(self, array: NDArray[Any]) -> Encoded:
         data = array.astype("<f4").tobytes()
@@ -57,7 +57,7 @@ class Chained(Codec):
     def decode(self, params: bytes, payload: Bytes, shape: tuple[int, ...]) -> NDArray[Any]:
         before, self._before = self._before, None
         self.decoded.append(bytes(params))
-        if self.needs(params) != _NONE:
+        if self.needs(params):
             if before is None or params != _state(before):
                 raise StateMissingError("this frame needs the one before")
             payload = _xor(bytes(payload), before)

@@ -44,7 +44,7 @@ class Differences(Codec):
         self.forgets += 1
 
     def needs(self, params):
-        return bytes(params[:4])
+        return b"" if params[:4] == NONE else bytes(params[:4])
 
     def encode(self, array):
         if self._forget:

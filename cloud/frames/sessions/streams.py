@@ -40,7 +40,7 @@ def is_inter(frame: Frame) -> bool:
 def is_keyframe(frame: Frame) -> bool:
     """Whether a frame needs no other."""
     try:
-        return not any(codec_of(tensor).needs(tensor.params).strip(b"\0") for tensor in frame.tensors)
+        return not any(codec_of(tensor).needs(tensor.params) for tensor in frame.tensors)
     except WireError:
         return False
 

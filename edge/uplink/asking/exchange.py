@@ -66,8 +66,14 @@ class Exchange:
         self._link = line.link
         self._metrics = metrics
 
-    async def post(self, frame: bytes, upload: ProfileUpload | None, question: Question) -> Reply:
-        """Post the frame and read the answer.
+    async def post(
+        self,
+        frame: bytes,
+        upload: ProfileUpload | None,
+        question: Question,
+        payload_bytes: int | None = None,
+    ) -> Reply:
+        """Post the frame and read the answer. `payload_bytes`: of its payloads, where that is known without reading it.
 
         The frame is posted once more if the connection breaks before there is an answer (it may then be answered twice), or a balancer
         has no cloud for it; and again if the cloud lacks its profile: after that was brought, or as another cloud may have it. Raises
@@ -110,7 +116,8 @@ class Exchange:
                 if upload:
                     upload.holders.note(reply.cloud or UNNAMED, there=True)
                 if "overhead" in connection:
-                    payload_bytes = unpack(frame).payload_bytes
+                    if payload_bytes is None:
+                        payload_bytes = unpack(frame).payload_bytes
                     self._line.overhead.by_http(connection["overhead"] + len(frame) - payload_bytes)
                 fresh = connection.get("fresh", False)
                 self._learn(number, len(frame), reply, start, fresh=fresh)

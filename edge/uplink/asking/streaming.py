@@ -78,7 +78,8 @@ class Streaming:
         if self._sessions.is_only:
             why = self._sessions.refusal(question)
             raise UplinkError(_REASONS.get(why.reason, why.reason), f"no session: {why}")
-        return await self._exchange.post(frame, upload, question)
+        payload_bytes = ticket.frame.payload_bytes if ticket else None
+        return await self._exchange.post(frame, upload, question, payload_bytes)
 
     def _claim(self, size: int, part: Part | None, claims: contextlib.ExitStack) -> None:
         """A frame was sent, and is going to be once more. Raises UplinkError."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.codecs.base import STATE_BYTES
-
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
     from edge.uplink.session.metrics import SessionMetrics
     from shared.codecs.base import Codec
     from shared.wire.frame import Frame
-
-_NO_STATE = bytes(STATE_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,8 @@ class Stream:
         """What `codec` has made, in order."""
         keyframe = True
         if self.codec.inter:
-            keyframe = all(
-                self.codec.of_tensor(number).needs(tensor.params) in (b"", _NO_STATE)
+            keyframe = not any(
+                self.codec.of_tensor(number).needs(tensor.params)
                 for number, tensor in enumerate(frame.tensors)
             )
             if keyframe:

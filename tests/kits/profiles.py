@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.calibration.fit import Preset, fit_profile
+from shared.codecs.calibrated.profile import Profile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from shared.codecs.calibrated.profile import Profile
 
 SMALL = Preset(step=1.5, groups=2, context_rank=4, corrector_rank=4)
 
@@ -68,3 +67,15 @@ def following_profile(
     runs = [stream(shape, seed=seed, signed=signed) for seed in (0, 20)]
     tensors = [tensor for run in runs for tensor in run]
     return fit_profile(tensors, preset, fingerprint=b"profile.", split_point="layer1", runs=runs)
+
+
+def with_arrays(profile: Profile, **arrays: np.ndarray | None) -> Profile:
+    """The profile with some arrays replaced, or left out for None."""
+    kept = {**profile.arrays, **arrays}
+    return Profile.make(
+        {name: array for name, array in kept.items() if array is not None},
+        fingerprint=profile.fingerprint,
+        split_point=profile.split_point,
+        shapes=profile.shapes,
+        about=profile.about,
+    )

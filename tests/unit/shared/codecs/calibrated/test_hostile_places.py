@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from kits.naming import naming
-from kits.profiles import still_camera
+from kits.profiles import still_camera, with_arrays
 
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import FORMAT, FORMAT_2, FORMAT_3, Profile
@@ -15,15 +17,7 @@ PROFILE = still_camera()
 SHAPE = PROFILE.shapes[0]
 
 
-def changed(**arrays: np.ndarray | None) -> Profile:
-    kept = {**PROFILE.arrays, **arrays}
-    return Profile.make(
-        {name: array for name, array in kept.items() if array is not None},
-        fingerprint=PROFILE.fingerprint,
-        split_point=PROFILE.split_point,
-        shapes=PROFILE.shapes,
-        about=PROFILE.about,
-    )
+changed = partial(with_arrays, PROFILE)
 
 
 def test_arrays_by_position_have_exactly_the_grids_shape():

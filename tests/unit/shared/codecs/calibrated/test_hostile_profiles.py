@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kits.naming import naming
-from kits.profiles import features, make_profile
+from kits.profiles import features, make_profile, with_arrays
 
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.profile import Profile
@@ -19,16 +21,7 @@ CODEC = Calibrated(PROFILE)
 PAYLOAD = CODEC.encode(features(PROFILE.shapes[0], 1)[0]).payload
 
 
-def changed(**arrays: np.ndarray | None) -> Profile:
-    """PROFILE with some arrays replaced, or left out for None."""
-    kept = {**PROFILE.arrays, **arrays}
-    return Profile.make(
-        {name: array for name, array in kept.items() if array is not None},
-        fingerprint=PROFILE.fingerprint,
-        split_point=PROFILE.split_point,
-        shapes=PROFILE.shapes,
-        about=PROFILE.about,
-    )
+changed = partial(with_arrays, PROFILE)
 
 
 def test_an_array_that_is_missing_is_named():

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from kits.naming import naming
-from kits.profiles import SMALL, Preset, features, following_profile, make_profile, stream
+from kits.profiles import SMALL, Preset, features, following_profile, make_profile, stream, with_arrays
 
 from edge.calibration.fit import fit_crossing, fit_profile
 from edge.calibration.importance import Importance
 from shared.codecs.calibrated.codec import Calibrated
 from shared.codecs.calibrated.cost import cost_of
 from shared.codecs.calibrated.inter.codec import CalibratedInter
-from shared.codecs.calibrated.profile import Profile
 from shared.errors import ContentError, ProfileContentError, StateMissingError
 
 SHAPES = ((8, 6, 6), (4, 3, 3), (5,))
@@ -28,15 +29,7 @@ def several():
     return fit_crossing(crossing, [SMALL] * 3, fingerprint=b"profile.", split_point="neck", runs=runs)
 
 
-def changed(**arrays):
-    kept = {**PROFILE.arrays, **arrays}
-    return Profile.make(
-        {name: array for name, array in kept.items() if array is not None},
-        fingerprint=PROFILE.fingerprint,
-        split_point=PROFILE.split_point,
-        shapes=PROFILE.shapes,
-        about=PROFILE.about,
-    )
+changed = partial(with_arrays, PROFILE)
 
 
 def test_its_format_says_that_there_is_more_in_it():

@@ -15,9 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "v1"
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import pytest  # noqa: E402
+from kits.golden import FIELDS  # noqa: E402
 
 from shared.codecs import CODECS, NAMES, Codec, decode_frame, encode_frame  # noqa: E402
 from shared.codecs.calibrated.codec import Calibrated  # noqa: E402
@@ -27,13 +28,6 @@ from shared.network.grid import Grid  # noqa: E402
 from shared.network.partition import SplitPoint  # noqa: E402
 from shared.wire import frame as wire  # noqa: E402
 
-FIELDS = {
-    "split_point": "layer2.1.add",
-    "fingerprint": bytes.fromhex("0123456789abcdef"),
-    "frame_id": 0xFEDCBA9876543210,
-    "capture_time_ns": 1_700_000_000_123_456_789,
-    "deadline_ms": 2500,
-}
 CALIBRATED = {"calibrated": 1e-5, "calibrated-3": 0}
 """Frames whose profile is kept beside them, of the first format and of the third, and how far a value may be off: the sums of the first
 format's corrector may differ in their last bits between processors."""

@@ -15,22 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "v2"
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import pytest  # noqa: E402
+from kits.golden import FIELDS  # noqa: E402
 
 from shared.codecs import CODECS, decode_frame, encode_frame  # noqa: E402
 from shared.codecs.calibrated.codec import Calibrated  # noqa: E402
 from shared.codecs.calibrated.profile import Profile  # noqa: E402
 from shared.wire import frame as wire  # noqa: E402
 
-FIELDS = {
-    "split_point": "layer2.1.add",
-    "fingerprint": bytes.fromhex("0123456789abcdef"),
-    "frame_id": 0xFEDCBA9876543210,
-    "capture_time_ns": 1_700_000_000_123_456_789,
-    "deadline_ms": 2500,
-}
 SHAPES = ((4, 3, 5), (2, 2, 2, 3), (7,))
 CALIBRATED = ("calibrated.frame", "calibrated.npz", "calibrated.safetensors")
 ALONE = {

@@ -18,6 +18,7 @@ if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import pytest  # noqa: E402
+from kits.golden import FIELDS  # noqa: E402
 from kits.profiles import SMALL, stream  # noqa: E402
 
 from edge.calibration.fit import fit_crossing  # noqa: E402
@@ -28,13 +29,6 @@ from shared.codecs.coding import decode_tensors  # noqa: E402
 from shared.errors import StateMissingError  # noqa: E402
 from shared.wire import frame as wire  # noqa: E402
 
-FIELDS = {
-    "split_point": "layer2.1.add",
-    "fingerprint": bytes.fromhex("0123456789abcdef"),
-    "frame_id": 0xFEDCBA9876543210,
-    "capture_time_ns": 1_700_000_000_123_456_789,
-    "deadline_ms": 2500,
-}
 SHAPES = ((8, 6, 6), (24,))
 FRAMES = 3
 PROFILE = GOLDEN / "calibrated-inter.safetensors"

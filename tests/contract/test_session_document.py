@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kits.pages import tables_in
 from kits.session_reader import Message
 from kits.talking import CLOUD_ID, FINGERPRINT, SESSION, WELCOME, frame, pair
 
@@ -41,15 +42,7 @@ FLAGS = {
 def tables(heading: str) -> list[list[list[str]]]:
     """The cells of every table right below a heading, each without its own heading row."""
     section = re.split(r"\n#", PAGE.split(f"# {heading}\n")[1])[0]
-    found: list[list[list[str]]] = []
-    before = ""
-    for line in section.splitlines():
-        if line[:1] == "|":
-            if before[:1] != "|":
-                found.append([])
-            found[-1].append([cell.strip() for cell in line.strip("|").split("|")])
-        before = line
-    return [rows[2:] for rows in found]
+    return tables_in(section)
 
 
 def walked(message: bytes, before: int = 0) -> list[tuple[str, object]]:

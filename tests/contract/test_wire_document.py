@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from kits.codecs import ready
+from kits.pages import tables_in
 
 from cloud.access import refusals
 from cloud.metrics import STEPS
@@ -30,15 +31,7 @@ TEXT = " ".join(PAGE.split())
 def tables(heading: str) -> list[list[list[str]]]:
     """The cells of every table below a heading, each without its own heading row."""
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    found: list[list[list[str]]] = []
-    before = ""
-    for line in section.splitlines():
-        if line[:1] == "|":
-            if before[:1] != "|":
-                found.append([])
-            found[-1].append([cell.strip() for cell in line.strip("|").split("|")])
-        before = line
-    return [rows[2:] for rows in found]
+    return tables_in(section)
 
 
 def table(heading: str) -> list[list[str]]:

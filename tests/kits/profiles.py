@@ -79,3 +79,14 @@ def with_arrays(profile: Profile, **arrays: np.ndarray | None) -> Profile:
         shapes=profile.shapes,
         about=profile.about,
     )
+
+
+def damaged(payload: bytes, rng: np.random.Generator) -> list[bytes]:
+    """What is left of a payload, and bytes that never were one."""
+    found = [b"", payload[:-4], payload + payload, payload[:-1], payload + bytes(4), bytes([255]) * 400]
+    found += [rng.integers(0, 256, 4 * rng.integers(1, 60), np.uint8).tobytes() for _ in range(20)]
+    for _ in range(40):
+        changed = bytearray(payload)
+        changed[rng.integers(len(payload))] ^= int(rng.integers(1, 256))
+        found.append(bytes(changed))
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from kits.naming import naming
 from kits.native import compiled
-from kits.profiles import Preset, following_profile, stream
+from kits.profiles import Preset, damaged, following_profile, stream
 
 from shared.codecs.calibrated.codec import Calibrated
 from shared.errors import ContentError
@@ -76,21 +76,7 @@ def test_damaged_payloads_are_refused_alike():
         first, second = stream(shape, 2, signed=signed)
         history = reference.remember(*reference.quantise(first), None)
         payload = reference.encode_symbols(*reference.quantise(4 * second), history)
-        hostile = [
-            payload,
-            b"",
-            payload[:-4],
-            payload + payload,
-            payload[:-1],
-            payload + bytes(4),
-            bytes([255]) * 400,
-        ]
-        hostile += [rng.integers(0, 256, 4 * rng.integers(1, 60), np.uint8).tobytes() for _ in range(20)]
-        for _ in range(40):
-            damaged = bytearray(payload)
-            damaged[rng.integers(len(payload))] ^= int(rng.integers(1, 256))
-            hostile.append(bytes(damaged))
-        for each in hostile:
+        for each in [payload, *damaged(payload, rng)]:
             expected = outcome(reference, each, history)
             refused, taken = refused + (expected is None), taken + (expected is not None)
             for name, model in levels.items():

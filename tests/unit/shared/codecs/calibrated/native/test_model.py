@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from kits.naming import naming
 from kits.native import compiled
-from kits.profiles import SMALL, Preset, features, make_profile, still_camera
+from kits.profiles import SMALL, Preset, damaged, features, make_profile, still_camera
 
 from edge.calibration.fit import fit_crossing
 from shared.codecs.calibrated import codec as codec_module
@@ -109,13 +109,7 @@ def test_damaged_payloads_are_refused_alike() -> None:
     for shape, signed, profile in CASES[:2] + CASES[-4:]:
         reference, levels = Calibrated(profile, compiled=False), compiled(profile)
         payload = reference.encode(4 * features(shape, 1, seed=8, signed=signed)[0]).payload
-        hostile = [b"", payload[:-4], payload + payload, payload[:-1], payload + bytes(4), bytes([255]) * 400]
-        hostile += [rng.integers(0, 256, 4 * rng.integers(1, 60), np.uint8).tobytes() for _ in range(20)]
-        for _ in range(40):
-            damaged = bytearray(payload)
-            damaged[rng.integers(len(payload))] ^= int(rng.integers(1, 256))
-            hostile.append(bytes(damaged))
-        for each in hostile:
+        for each in damaged(payload, rng):
             expected = outcome(reference, each, shape)
             refused, taken = refused + isinstance(expected, str), taken + isinstance(expected, list)
             for name, codec in levels.items():

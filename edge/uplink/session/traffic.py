@@ -209,7 +209,7 @@ class Traffic:
             if number not in self.given_up:
                 raise WireError(f"an answer came to the frame {number}, which nobody has asked about")
             del self.given_up[number]
-            self._leave_link(number, self._clock())
+            self._leave_link(number, self._estimate.answered(number, None))
             return
         steps_ms = said.steps_ms if isinstance(said, Answered) else {}
         computing_s = sum(steps_ms.values()) / 1e3 if steps_ms else None
@@ -244,6 +244,8 @@ class Traffic:
         if sent_at is None:
             return
         self._metrics.bytes.labels(direction="down").inc(self.untold_bytes())
-        self._estimate.probed(sent_at, framed(_NUMBER_BYTES))
-        if upto is not None:
+        if upto is None:
+            self._estimate.probed(sent_at, framed(_NUMBER_BYTES))
+        else:
+            self._estimate.passed(upto, sent_at)
             self._leave_link(upto, self._clock())

@@ -7,6 +7,8 @@ later. With the cloud's own time taken off, the answer to a frame that was sent 
 
 Frames of different sizes (keyframes and others), and frames that waited for the one before them, give 1 / r; what is left is d. Both are
 quantiles, as a frame may be held up by what is not the link. A message of a few bytes now and then (the opening, a ping) shows d alone.
+A frame that nobody waits for any more is on the link all the same, and those behind it wait for it: when it left is known from a ping that
+was sent after it, if that waited for it, and else reckoned.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge.uplink.link import Tracker
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 _WINDOW = 24
 _PROBES = 3
 _LARGE = 2.5
+_WAITED = 1.25
+"""Of the round trip: a ping that took longer found something before it on the link."""
 _EVERY = 4
 _FIT_S = 0.25
 """Answers, and time, between two fits, once there are enough of them."""
@@ -43,8 +47,8 @@ _PROBED_S = 15.0
 @dataclass(frozen=True, slots=True)
 class _Sample:
     sent: float
-    back: float
-    """When the answer would have come, had the cloud answered at once."""
+    back: float | None
+    """When the answer would have come, had the cloud answered at once; None if that is not known."""
     size: int
     is_alone: bool
     """Whether nothing else was under way when it was sent."""
@@ -70,6 +74,8 @@ class Estimate:
         self._link = link
         self._clock = clock
         self._sent: dict[int, tuple[float, int, bool]] = {}
+        self._late: dict[int, tuple[float, int, bool]] = {}
+        """Frames that are not awaited any more, and may still be on the link."""
         self._samples: deque[_Sample] = deque(maxlen=_WINDOW)
         self._large: deque[_Sample] = deque(maxlen=_PROBES)
         self._probes: deque[_Sample] = deque(maxlen=_PROBES)
@@ -97,32 +103,46 @@ class Estimate:
 
     def sent(self, number: int, size: int) -> None:
         """A frame of `size` bytes is given to the link."""
-        self._sent[number] = self._clock(), size, not self._sent
-        while len(self._sent) > _UNDER_WAY:
-            del self._sent[next(iter(self._sent))]
+        self._sent[number] = self._clock(), size, not (self._sent or self._late)
+        for frames in (self._sent, self._late):
+            while len(frames) > _UNDER_WAY:
+                del frames[next(iter(frames))]
 
     def answered(self, number: int, computing_s: float | None) -> float:
         """Its answer came; when the frame left the link, by this side's clock. `computing_s`: the cloud's own time, if it was said."""
         now = self._clock()
-        sent, size, alone = self._sent.pop(number, (now, 0, False))
+        sent, size, alone = self._sent.pop(number, None) or self._late.pop(number, (now, 0, False))
+        self._pass_late(before=sent)
         whole_s = now - sent
         if computing_s is not None and computing_s <= whole_s:  # else a clock is wrong
             self._computing.add(computing_s)
             self.timed_at = now
         took_s = min(whole_s, self.computing_s if computing_s is None else computing_s)
         if size:
-            self._samples.append(_Sample(sent, now - took_s, size, alone))
-            self._answers += 1
-            self._learn()
+            self._learn(_Sample(sent, now - took_s, size, alone))
         return max(sent, now - took_s - self._delay)
 
     def gave_up(self, number: int) -> None:
-        """No answer is awaited any more."""
-        self._sent.pop(number, None)
+        """No answer is awaited any more, though the frame may still be on the link."""
+        if found := self._sent.pop(number, None):
+            self._late[number] = found
+
+    def passed(self, number: int, asked: float) -> None:
+        """A message of a few bytes that was sent after this frame, at this time, was answered at once: the frame has left the link."""
+        now = self._clock()
+        if found := self._late.pop(number, None):
+            sent, size, alone = found
+            self._pass_late(before=sent)
+            if now - asked > _WAITED * self._delay + _NOISE_S:  # as it waited for the frame
+                self._learn(_Sample(sent, now, size, alone))
+            else:
+                self._pass(_Sample(sent, None, size, alone))
+        self._pass_late(before=asked)
 
     def broke(self) -> None:
         """The connection broke: what was on it tells nothing."""
         self._sent.clear()
+        self._late.clear()
 
     def probed(self, sent: float, size: int) -> None:
         """A message of a few bytes was answered at once."""
@@ -130,17 +150,35 @@ class Estimate:
         if self._doubts_probes:
             self._probes.clear()
             self._doubts_probes = False
-        self._probes.append(_Sample(sent, self.probed_at, size, not self._sent))
+        self._probes.append(_Sample(sent, self.probed_at, size, not (self._sent or self._late)))
         self._fit()
 
-    def _learn(self) -> None:
-        jumped = self._has_jumped()
+    def _pass_late(self, *, before: float) -> None:
+        """Something came back for what was sent at this time: what was sent earlier and given up has left the link, too."""
+        for number in [number for number, (sent, _, _) in self._late.items() if sent < before]:
+            sent, size, alone = self._late.pop(number)
+            self._pass(_Sample(sent, None, size, alone))
+
+    def _pass(self, sample: _Sample) -> None:
+        """It left the link, nobody knows when."""
+        self._samples.append(sample)
+        self._left = max(self._left, sample.sent) + self._slope * sample.size
+
+    def _learn(self, sample: _Sample) -> None:
+        assert sample.back is not None, "a sample that tells something"
+        self._answers += 1
+        self._samples.append(sample)
+        begun, took_s = max(sample.sent, self._left), sample.back - max(sample.sent, self._left)
+        self._left = max(self._left, sample.back - self._delay)
+        jumped = self._has_jumped(took_s, sample.size)
         if jumped:
             while len(self._samples) > _SURE:
                 self._samples.popleft()
             self._large.clear()
             self._doubts_probes = True
-        self._keep_large()
+        if sample.size > _LARGE * _quantile([each.size for each in self._samples], 0.5):
+            # It tells the most of the rate, and is rare: a keyframe.
+            self._large.append(replace(sample, sent=begun))
         now = self._clock()
         if (
             jumped
@@ -150,12 +188,9 @@ class Estimate:
             self._fitted_at = now
             self._fit(jumped=jumped)
 
-    def _has_jumped(self) -> bool:
+    def _has_jumped(self, took_s: float, size: int) -> bool:
         """Whether the latest frames all took far longer, or far less long, than what is known explains."""
-        latest = self._samples[-1]
-        took_s = latest.back - max(latest.sent, self._left)
-        self._left = max(self._left, latest.back - self._delay)
-        usual_s = self._delay + self._slope * latest.size
+        usual_s = self._delay + self._slope * size
         slower, faster = took_s > _JUMP * usual_s + _NOISE_S, took_s < usual_s / _JUMP - _NOISE_S
         self._slower = self._slower + 1 if slower else 0
         self._faster = self._faster + 1 if faster else 0
@@ -164,30 +199,27 @@ class Estimate:
         self._slower = self._faster = 0
         return True
 
-    def _points(self, delay: float) -> list[_Point]:
+    def _points(self, delay: float, slope: float) -> list[_Point]:
         points, left = [], -math.inf
         for each in sorted([*self._large, *self._samples, *self._probes], key=lambda sample: sample.sent):
             begun = max(each.sent, left)
+            if each.back is None:
+                left = begun + slope * each.size
+                continue
             gap_s = each.back - delay - left if left > each.sent else None
             points.append(_Point(each.size, max(0.0, each.back - begun), gap_s, each.is_alone))
             left = max(left, each.back - delay)
         return points
 
-    def _keep_large(self) -> None:
-        """A frame that is far larger than the others tells the most of the rate, and is rare: a keyframe."""
-        latest = self._samples[-1]
-        if latest.size > _LARGE * _quantile([each.size for each in self._samples], 0.5):
-            before = self._samples[-2].back - self._delay if len(self._samples) > 1 else -math.inf
-            self._large.append(_Sample(max(latest.sent, before), latest.back, latest.size, latest.is_alone))
-
     def _fit(self, *, jumped: bool = False) -> None:
         delay, slope, told = self._delay, self._slope, False
         if not self._is_measured and self._probes:
-            delay = min(each.back - each.sent for each in self._probes)
+            delay = min(each.back - each.sent for each in self._probes if each.back is not None)
         elif jumped or not self._is_measured:
-            delay = min([delay, *(each.back - each.sent for each in self._samples)])
+            known = (each.back - each.sent for each in self._samples if each.back is not None)
+            delay = min([delay, *known])
         for _ in range(3):
-            points = self._points(delay)
+            points = self._points(delay, slope)
             noise_s = self._noise_s(points, delay, slope)
             found = _slope_of(points)
             if found is None:

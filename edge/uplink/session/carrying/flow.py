@@ -64,6 +64,8 @@ class Flow:
         self._lock = threading.Lock()
         self._encoded = self._written = 0
         self._free_at = float("-inf")
+        self._window = 0
+        """Bytes that may be under way, whatever is known of the link."""
         self._state = state()
         self._computing_s = 0.0
 
@@ -75,12 +77,15 @@ class Flow:
     def has_room(self, size: int, deadline_s: float, others: int = 1) -> bool:
         """Whether a frame of `size` bytes that is encoded now would be answered in time; so it is said of any while nothing is under way.
 
-        Then it shows how fast the link is. `others`: frames of its own stream that are under way. A stream has a place of its own.
+        Then it shows how fast the link is. From there on what is under way at most doubles with each round trip, as in a slow start (RFC
+        5681): before the first answers nothing is known. `others`: frames of its own stream that are under way. A stream has a place of its own.
         """
         with self._lock:
             before = self._encoded + self._written
             if not before:
                 return True
+            if before + size > self._window:
+                return False
             if (
                 others and self._frames >= self._most
             ):  # it would wait for one of them, while the edge could answer it
@@ -126,7 +131,9 @@ class Flow:
     def left(self, size: int, left_at: float, computing_s: float) -> None:
         """An answer shows that this many bytes have left the link, the last of them at this time; the cloud took so long to compute it."""
         with self._lock:
+            self._state = self._ask_state()
             self._computing_s = computing_s
+            self._window = max(self._window, size) + size
             self._written = max(0, self._written - size)
             self._free_at = left_at + self._written / self._state.bytes_per_s
 
@@ -139,6 +146,7 @@ class Flow:
         """The connection broke, with so many bytes on it."""
         with self._lock:
             self._state = self._ask_state()
+            self._window = 0
             self._written = max(0, self._written - size)
             if not self._written:
                 self._free_at = float("-inf")

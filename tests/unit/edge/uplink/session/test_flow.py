@@ -11,10 +11,16 @@ STREAM = SimpleNamespace(under_way=0)
 
 
 class Kit:
-    def __init__(self, bytes_per_s=6250.0, round_trip_s=0.2):
+    def __init__(self, bytes_per_s=6250.0, round_trip_s=0.2, *, most=100):
         self.now = SimpleNamespace(time=0.0)
         self.state = LinkState(bytes_per_s, round_trip_s, 0)
-        self.flow = Flow(lambda: self.state, lambda: self.now.time, most=100)
+        self.flow = Flow(lambda: self.state, lambda: self.now.time, most=most)
+        self.start()
+
+    def start(self):
+        """So much has come through that the window does not matter."""
+        self.flow.wrote(10**6)
+        self.flow.left(10**6, 0.0, 0.0)
 
 
 def test_the_first_frame_always_has_room():
@@ -71,13 +77,31 @@ def test_a_break_empties_the_link():
     kit.flow.wrote(6000)
     assert not kit.flow.has_room(500, 1.0)
     kit.flow.broke(6000)
+    kit.start()
     kit.flow.wrote(100)
     assert kit.flow.has_room(500, 1.0)
 
 
-def test_no_frame_waits_for_a_place_that_others_have():
+@pytest.mark.parametrize("again", [False, True])
+def test_before_anything_has_come_back_one_frame_shows_how_fast_the_link_is(again):
     kit = Kit(1e9)
-    flow = Flow(lambda: kit.state, lambda: 0.0, most=2)
+    flow = kit.flow if again else Flow(lambda: kit.state, lambda: 0.0, most=100)
+    if again:
+        flow.broke(0)
+    most = []
+    for _ in range(5):
+        sent = 0
+        while flow.has_room(500, 1.0):
+            flow.wrote(500)
+            sent += 500
+        for _ in range(sent // 500):
+            flow.left(500, 0.0, 0.0)
+        most.append(sent // 500)
+    assert most == [1, 2, 4, 8, 16]
+
+
+def test_no_frame_waits_for_a_place_that_others_have():
+    flow = Kit(1e9, most=2).flow
     first, second = flow.reserve(10, STREAM), flow.reserve(10, STREAM)
     assert not flow.has_room(10, 1.0)
     assert flow.has_room(10, 1.0, others=0)  # a stream has a place of its own

@@ -247,5 +247,4 @@ class Traffic:
         if upto is None:
             self._estimate.probed(sent_at, framed(_NUMBER_BYTES))
         else:
-            self._estimate.passed(upto, sent_at)
-            self._leave_link(upto, self._clock())
+            self._leave_link(upto, self._estimate.passed(upto, sent_at))

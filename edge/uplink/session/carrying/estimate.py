@@ -13,13 +13,13 @@ was sent after it, if that waited for it, and else reckoned.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.uplink.link import Tracker
+from edge.uplink.session.carrying.samples import SURE, Point, Sample, delay_of, points_of, quantile, slope_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,36 +34,12 @@ _WAITED = 1.25
 _EVERY = 4
 _FIT_S = 0.25
 """Answers, and time, between two fits, once there are enough of them."""
-_SURE = 3
 _JUMP = 1.5
 _NOISE_S = 0.002
 """A difference in time that is no smaller than this is the link's, and not that of a busy processor."""
 _FASTEST = 1e9
-_LOW = 0.25
 _UNDER_WAY = 4096
 _PROBED_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    sent: float
-    back: float | None
-    """When the answer would have come, had the cloud answered at once; None if that is not known."""
-    size: int
-    is_alone: bool
-    """Whether nothing else was under way when it was sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """One sample as the two unknown quantities explain it."""
-
-    size: int
-    seconds: float
-    """Without the wait for the frame before."""
-    gap_s: float | None
-    """Since the frame before, if this one had to wait for it."""
-    is_alone: bool
 
 
 class Estimate:
@@ -76,16 +52,16 @@ class Estimate:
         self._sent: dict[int, tuple[float, int, bool]] = {}
         self._late: dict[int, tuple[float, int, bool]] = {}
         """Frames that are not awaited any more, and may still be on the link."""
-        self._samples: deque[_Sample] = deque(maxlen=_WINDOW)
-        self._large: deque[_Sample] = deque(maxlen=_PROBES)
-        self._probes: deque[_Sample] = deque(maxlen=_PROBES)
+        self._samples: deque[Sample] = deque(maxlen=_WINDOW)
+        self._large: deque[Sample] = deque(maxlen=_PROBES)
+        self._probes: deque[Sample] = deque(maxlen=_PROBES)
         self._computing = Tracker()
         self._left = self._fitted_at = -math.inf
         self._slower = self._faster = 0
         self._answers = 0
         self._slope = 1 / link.state.bytes_per_s
         self._delay = link.state.round_trip_s
-        self._is_measured = self._doubts_probes = False
+        self._is_measured = self._doubts_probes = self._is_held = False
         self.timed_at = -math.inf
         """When the cloud last said what it took for a frame."""
         self.probed_at = -math.inf
@@ -111,7 +87,7 @@ class Estimate:
     def answered(self, number: int, computing_s: float | None) -> float:
         """Its answer came; when the frame left the link, by this side's clock. `computing_s`: the cloud's own time, if it was said."""
         now = self._clock()
-        sent, size, alone = self._sent.pop(number, None) or self._late.pop(number, (now, 0, False))
+        sent, size, alone = self._sent.pop(number, self._late.pop(number, (now, 0, False)))
         self._pass_late(before=sent)
         whole_s = now - sent
         if computing_s is not None and computing_s <= whole_s:  # else a clock is wrong
@@ -119,7 +95,7 @@ class Estimate:
             self.timed_at = now
         took_s = min(whole_s, self.computing_s if computing_s is None else computing_s)
         if size:
-            self._learn(_Sample(sent, now - took_s, size, alone))
+            self._learn(Sample(sent, now - took_s, size, alone))
         return max(sent, now - took_s - self._delay)
 
     def gave_up(self, number: int) -> None:
@@ -127,17 +103,21 @@ class Estimate:
         if found := self._sent.pop(number, None):
             self._late[number] = found
 
-    def passed(self, number: int, asked: float) -> None:
-        """A message of a few bytes that was sent after this frame, at this time, was answered at once: the frame has left the link."""
+    def passed(self, number: int, asked: float) -> float:
+        """A message of a few bytes that was sent after this frame, at the time `asked`, was answered at once: the frame has left the link.
+
+        Returns when it had at the latest, by this side's clock.
+        """
         now = self._clock()
         if found := self._late.pop(number, None):
             sent, size, alone = found
             self._pass_late(before=sent)
             if now - asked > _WAITED * self._delay + _NOISE_S:  # as it waited for the frame
-                self._learn(_Sample(sent, now, size, alone))
+                self._learn(Sample(sent, now, size, alone))
             else:
-                self._pass(_Sample(sent, None, size, alone))
+                self._pass(Sample(sent, None, size, alone))
         self._pass_late(before=asked)
+        return max(asked, now - self._delay)
 
     def broke(self) -> None:
         """The connection broke: what was on it tells nothing."""
@@ -150,33 +130,37 @@ class Estimate:
         if self._doubts_probes:
             self._probes.clear()
             self._doubts_probes = False
-        self._probes.append(_Sample(sent, self.probed_at, size, not (self._sent or self._late)))
+        self._probes.append(Sample(sent, self.probed_at, size, not (self._sent or self._late)))
         self._fit()
 
     def _pass_late(self, *, before: float) -> None:
         """Something came back for what was sent at this time: what was sent earlier and given up has left the link, too."""
         for number in [number for number, (sent, _, _) in self._late.items() if sent < before]:
             sent, size, alone = self._late.pop(number)
-            self._pass(_Sample(sent, None, size, alone))
+            self._pass(Sample(sent, None, size, alone))
 
-    def _pass(self, sample: _Sample) -> None:
+    def _pass(self, sample: Sample) -> None:
         """It left the link, nobody knows when."""
         self._samples.append(sample)
         self._left = max(self._left, sample.sent) + self._slope * sample.size
 
-    def _learn(self, sample: _Sample) -> None:
+    def _learn(self, sample: Sample) -> None:
         assert sample.back is not None, "a sample that tells something"
+        begun, left_s = max(sample.sent, self._left), self._slope * sample.size
+        took_s, usual_s = sample.back - begun, self._delay + left_s
+        slower, faster = took_s > _JUMP * usual_s + _NOISE_S, took_s < usual_s / _JUMP - _NOISE_S
+        held = self._is_held and begun > sample.sent and took_s - self._delay < left_s / _JUMP
+        self._is_held = held or slower
         self._answers += 1
-        self._samples.append(sample)
-        begun, took_s = max(sample.sent, self._left), sample.back - max(sample.sent, self._left)
+        self._samples.append(replace(sample, is_held=held))
         self._left = max(self._left, sample.back - self._delay)
-        jumped = self._has_jumped(took_s, sample.size)
+        jumped = not held and self._has_jumped(slower=slower, faster=faster)
         if jumped:
-            while len(self._samples) > _SURE:
+            while len(self._samples) > SURE:
                 self._samples.popleft()
             self._large.clear()
             self._doubts_probes = True
-        if sample.size > _LARGE * _quantile([each.size for each in self._samples], 0.5):
+        if sample.size > _LARGE * quantile([each.size for each in self._samples], 0.5):
             # It tells the most of the rate, and is rare: a keyframe.
             self._large.append(replace(sample, sent=begun))
         now = self._clock()
@@ -188,28 +172,14 @@ class Estimate:
             self._fitted_at = now
             self._fit(jumped=jumped)
 
-    def _has_jumped(self, took_s: float, size: int) -> bool:
+    def _has_jumped(self, *, slower: bool, faster: bool) -> bool:
         """Whether the latest frames all took far longer, or far less long, than what is known explains."""
-        usual_s = self._delay + self._slope * size
-        slower, faster = took_s > _JUMP * usual_s + _NOISE_S, took_s < usual_s / _JUMP - _NOISE_S
         self._slower = self._slower + 1 if slower else 0
         self._faster = self._faster + 1 if faster else 0
-        if not self._is_measured or max(self._slower, self._faster) < _SURE:
+        if not self._is_measured or max(self._slower, self._faster) < SURE:
             return False
         self._slower = self._faster = 0
         return True
-
-    def _points(self, delay: float, slope: float) -> list[_Point]:
-        points, left = [], -math.inf
-        for each in sorted([*self._large, *self._samples, *self._probes], key=lambda sample: sample.sent):
-            begun = max(each.sent, left)
-            if each.back is None:
-                left = begun + slope * each.size
-                continue
-            gap_s = each.back - delay - left if left > each.sent else None
-            points.append(_Point(each.size, max(0.0, each.back - begun), gap_s, each.is_alone))
-            left = max(left, each.back - delay)
-        return points
 
     def _fit(self, *, jumped: bool = False) -> None:
         delay, slope, told = self._delay, self._slope, False
@@ -219,58 +189,26 @@ class Estimate:
             known = (each.back - each.sent for each in self._samples if each.back is not None)
             delay = min([delay, *known])
         for _ in range(3):
-            points = self._points(delay, slope)
+            points = points_of([*self._large, *self._samples, *self._probes], delay, slope)
             noise_s = self._noise_s(points, delay, slope)
-            found = _slope_of(points)
+            found = slope_of(points)
             if found is None:
-                found = _slope_of(
-                    [*points, _Point(0, delay, None, True)]
+                found = slope_of(
+                    [*points, Point(0, delay, None, True)]
                 )  # a link changes its rate rather than its length
             if found is not None:
                 # What is lost in the noise shows only that the link is at least so fast.
                 least = noise_s / max(each.size for each in points)
                 told = found >= least
                 slope = max(found, 1 / _FASTEST) if told else min(slope, least)
-            delay = _delay_of(points, slope, delay)
+            delay = delay_of(points, slope, delay)
         self._delay, self._slope = delay, slope
         self._is_measured = self._is_measured or told
         self._link.measured(1 / slope, delay, told=told, jumped=jumped)
 
-    def _noise_s(self, points: Sequence[_Point], delay: float, slope: float) -> float:
+    def _noise_s(self, points: Sequence[Point], delay: float, slope: float) -> float:
         if not self._is_measured:
             return _NOISE_S
         return max(
-            _NOISE_S, _quantile([abs(each.seconds - delay - slope * each.size) for each in points], 0.5)
+            _NOISE_S, quantile([abs(each.seconds - delay - slope * each.size) for each in points], 0.5)
         )
-
-
-def _slope_of(points: Sequence[_Point]) -> float | None:
-    """Seconds a byte; None if the points do not tell. Each pair of them, and each that waited for the one before, counts by its bytes."""
-    votes = [
-        ((one.seconds - other.seconds) / (one.size - other.size), abs(one.size - other.size))
-        for one, other in itertools.combinations(points, 2)
-        if abs(one.size - other.size) > 0.1 * max(one.size, other.size)
-    ]
-    votes += [(each.gap_s / each.size, each.size) for each in points if each.gap_s is not None]
-    if not votes:
-        return None
-    half, passed, slope = sum(weight for _, weight in votes) / 2, 0.0, 0.0
-    for slope, weight in sorted(votes):  # noqa: B007 - the one at which half of the weight is passed
-        passed += weight
-        if passed >= half:
-            break
-    return slope
-
-
-def _delay_of(points: Sequence[_Point], slope: float, before: float) -> float:
-    """Only frames that had the link to themselves show that it is longer; any that did not wait may show that it is shorter."""
-    alone = [max(0.0, each.seconds - slope * each.size) for each in points if each.is_alone]
-    if alone:
-        return _quantile(alone, _LOW)
-    others = [max(0.0, each.seconds - slope * each.size) for each in points if each.gap_s is None]
-    return min(before, _quantile(others, _LOW)) if others else before
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[int(share * (len(ordered) - 1))]

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 _FIT_TO = 150
 _RUNS, _RUN, _SENT_PER_S = 4, 30, 12
 """How many, how long, and at which rate, about: what follows each other is fitted to such pictures."""
-_CLOSE = 0.02
-"""Batches and threads round otherwise, and a binary answer rounds to 1/65535: within this a probability is the same."""
+_CLOSE = 0.005
+"""Batches round otherwise in float32 too, and a binary answer rounds to 1/65535: within this a probability is the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ _WINDOW = 24
 _PROBES = 3
 _LARGE = 2.5
 _WAITED = 1.25
-"""Of the round trip: a ping that took longer found something before it on the link."""
+"""A ping that took this many round trips found something before it on the link."""
 _EVERY = 4
 _FIT_S = 0.25
 """Answers, and time, between two fits, once there are enough of them."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _SHARE = 0.75
 """The part of the deadline within which a frame must be expected to be answered: estimates err, and links falter."""
+_SLOWEST_BYTES_PER_S = 6250.0
+"""50 kbit/s: the link that is feared before anything is known."""
 
 _COUNTING = threading.Lock()
 """For the frames of streams, which go from one link to another."""
@@ -78,13 +80,14 @@ class Flow:
         """Whether a frame of `size` bytes that is encoded now would be answered in time; so it is said of any while nothing is under way.
 
         Then it shows how fast the link is. From there on what is under way at most doubles with each round trip, as in a slow start (RFC
-        5681): before the first answers nothing is known. `others`: frames of its own stream that are under way. A stream has a place of its own.
+        5681): before the first answers nothing is known, and no more is sent than the slowest link would bring by the deadline. `others`:
+        frames of its own stream that are under way. A stream has a place of its own.
         """
         with self._lock:
             before = self._encoded + self._written
             if not before:
                 return True
-            if before + size > self._window:
+            if before + size > max(self._window, _SLOWEST_BYTES_PER_S * deadline_s):
                 return False
             if (
                 others and self._frames >= self._most
@@ -146,7 +149,6 @@ class Flow:
         """The connection broke, with so many bytes on it."""
         with self._lock:
             self._state = self._ask_state()
-            self._window = 0
             self._written = max(0, self._written - size)
             if not self._written:
                 self._free_at = float("-inf")

@@ -136,7 +136,7 @@ class Flow:
         with self._lock:
             self._state = self._ask_state()
             self._computing_s = computing_s
-            self._window = max(self._window, size) + size
+            self._window = max(self._window, self._written) + size
             self._written = max(0, self._written - size)
             self._free_at = left_at + self._written / self._state.bytes_per_s
 

@@ -45,7 +45,9 @@ def test_frames_are_spread_over_three_clouds_and_a_killed_one_costs_none(scaled)
     answered = 'splitdnn_cloud_requests_total{endpoint="/model", code="200"} > 10'
     wait_for(lambda: len(scaled.query(answered)) == 3, "frames of three clouds")
     by_clouds = 'splitdnn_edge_frames_total{outcome="cloud"}'
-    wait_for(lambda: scaled.query(by_clouds), "the edge's first scrape")  # its name is looked up later than the clouds'
+    wait_for(
+        lambda: scaled.query(by_clouds), "the edge's first scrape"
+    )  # its name is looked up later than the clouds'
     first = scaled._compose("ps", "--quiet", "cloud").split()[0]
     subprocess.run(["docker", "kill", first], check=True, capture_output=True)
     (before,) = (float(each["value"][1]) for each in scaled.query(by_clouds))

@@ -41,7 +41,7 @@ class Stream:
         """`codec` is the plan's, which other streams may share."""
         self.codec = codec.for_stream() if codec.inter else codec
         self.usual_bytes = 0
-        """The size of its latest frame that needed another, or of its latest."""
+        """The size of its latest frame that needed another, or where none does of its latest; 0 before that is known."""
         self.under_way = 0
         """Frames that are encoded and not answered, and for which there is a reservation."""
         self.home: object = None
@@ -80,7 +80,7 @@ class Stream:
             if keyframe:
                 self._metrics.keyframe(self._why)
                 self._keyframe, self._why = self._count, "interval"
-        if not keyframe or not self.codec.inter or not self.usual_bytes:
+        if not keyframe or not self.codec.inter:
             self.usual_bytes = frame.payload_bytes
         part = Part(self, self._count, keyframe)
         self._count += 1

@@ -14,6 +14,8 @@ _SHARE = 0.75
 """The part of the deadline within which a frame must be expected to be answered: estimates err, and links falter."""
 _SLOWEST_BYTES_PER_S = 6250.0
 """50 kbit/s: the link that is feared before anything is known."""
+_VAIN, _VAIN_S = 4, 5.0
+"""A frame that is expected to be late is sent all the same after so many times what it takes, or so long: a link may become faster again."""
 
 _COUNTING = threading.Lock()
 """For the frames of streams, which go from one link to another."""
@@ -65,7 +67,7 @@ class Flow:
         self._clock = clock
         self._lock = threading.Lock()
         self._encoded = self._written = 0
-        self._free_at = float("-inf")
+        self._free_at = self._begun_at = float("-inf")
         self._window = 0
         """Bytes that may be under way, whatever is known of the link."""
         self._state = state()
@@ -77,25 +79,24 @@ class Flow:
         return self._encoded + self._written
 
     def has_room(self, size: int, deadline_s: float, others: int = 1) -> bool:
-        """Whether a frame of `size` bytes that is encoded now would be answered in time; so it is said of any while nothing is under way.
+        """Whether a frame of `size` bytes that is encoded now would be answered in time; so it is said of any now and then while nothing is under way.
 
         Then it shows how fast the link is. From there on what is under way at most doubles with each round trip, as in a slow start (RFC
         5681): before the first answers nothing is known, and no more is sent than the slowest link would bring by the deadline. `others`:
         frames of its own stream that are under way. A stream has a place of its own.
         """
         with self._lock:
-            before = self._encoded + self._written
+            before, now, link = self._encoded + self._written, self._clock(), self._state
+            alone_s = size / link.bytes_per_s + link.round_trip_s + self._computing_s
             if not before:
-                return True
+                return alone_s <= deadline_s or now >= self._begun_at + min(_VAIN * alone_s, _VAIN_S)
             if before + size > max(self._window, _SLOWEST_BYTES_PER_S * deadline_s):
                 return False
             if (
                 others and self._frames >= self._most
             ):  # it would wait for one of them, while the edge could answer it
                 return False
-            link = self._state
-            queued_s = max(0.0, self._free_at - self._clock()) + self._encoded / link.bytes_per_s
-            whole_s = queued_s + size / link.bytes_per_s + link.round_trip_s + self._computing_s
+            whole_s = max(0.0, self._free_at - now) + self._encoded / link.bytes_per_s + alone_s
             # While the link stands still, nothing leaves it, whatever was expected.
             most = link.bytes_per_s * deadline_s
             return whole_s <= _SHARE * deadline_s and before + size <= most
@@ -108,6 +109,7 @@ class Flow:
     def begun(self, size: int, stream: _Stream) -> None:
         """A frame of this stream is encoded, or was, for another link."""
         with self._lock, _COUNTING:
+            self._begun_at = self._clock()
             self._encoded += size
             self._frames += 1
             stream.under_way += 1

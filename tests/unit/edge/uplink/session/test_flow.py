@@ -27,6 +27,17 @@ def test_the_first_frame_always_has_room():
     assert Kit().flow.has_room(10**9, 0.1)  # or nothing would ever show how fast the link is
 
 
+def test_a_frame_that_would_be_late_even_alone_is_sent_only_now_and_then():
+    kit, sent = Kit(), 0
+    for _ in range(600):  # a minute
+        kit.now.time += 0.1
+        if kit.flow.has_room(9000, 0.8):
+            kit.flow.reserve(9000, STREAM).release()
+            sent += 1
+    assert sent == pytest.approx(60 / 5, abs=1)
+    assert kit.flow.has_room(500, 0.8)  # a smaller one at once
+
+
 def test_a_frame_is_let_in_only_if_it_would_be_answered_in_time():
     kit, sent = Kit(), 0
     while kit.flow.has_room(500, 1.0):

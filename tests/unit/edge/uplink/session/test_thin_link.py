@@ -55,7 +55,7 @@ class ThinLink:
         return self
 
     def offer(self, number, size):
-        usual = self.sent[-1] if self.sent else size
+        usual = self.sent[-1] if self.sent[1:] else 0  # a keyframe tells nothing of the others
         if not self.flow.has_room(usual, DEADLINE_S, self.stream.under_way):
             return
         reservation = self.flow.reserve(size, self.stream)

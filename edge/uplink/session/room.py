@@ -60,7 +60,9 @@ class Door:
         """Whether the stream's next frame would be answered in time, as far as is known; nothing changes by that."""
         if self.place is None:
             return True
-        return self._flow.has_room(stream.usual_bytes, deadline_s, stream.under_way)
+        return self._flow.has_room(
+            stream.usual_bytes, deadline_s, stream.under_way, builds=stream.needs_order
+        )
 
     def withheld(self) -> None:
         """A frame is not encoded, for want of room."""

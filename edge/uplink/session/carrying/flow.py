@@ -78,18 +78,20 @@ class Flow:
         """Bytes that are encoded and not answered."""
         return self._encoded + self._written
 
-    def has_room(self, size: int, deadline_s: float, others: int = 1) -> bool:
+    def has_room(self, size: int, deadline_s: float, others: int = 1, *, builds: bool = False) -> bool:
         """Whether a frame of `size` bytes that is encoded now would be answered in time; so it is said of any now and then while nothing is under way.
 
         Then it shows how fast the link is. From there on what is under way at most doubles with each round trip, as in a slow start (RFC
         5681): before the first answers nothing is known, and no more is sent than the slowest link would bring by the deadline. `others`:
-        frames of its own stream that are under way. A stream has a place of its own.
+        frames of its own stream that are under way. A stream has a place of its own. `builds`: a later frame needs this one, which makes it
+        smaller, so that it is not in vain even if it is late.
         """
         with self._lock:
             before, now, link = self._encoded + self._written, self._clock(), self._state
             alone_s = size / link.bytes_per_s + link.round_trip_s + self._computing_s
             if not before:
-                return alone_s <= deadline_s or now >= self._begun_at + min(_VAIN * alone_s, _VAIN_S)
+                hopeless = alone_s > deadline_s and not builds
+                return not hopeless or now >= self._begun_at + min(_VAIN * alone_s, _VAIN_S)
             if before + size > max(self._window, _SLOWEST_BYTES_PER_S * deadline_s):
                 return False
             if (

@@ -36,6 +36,7 @@ def test_a_frame_that_would_be_late_even_alone_is_sent_only_now_and_then():
             sent += 1
     assert sent == pytest.approx(60 / 5, abs=1)
     assert kit.flow.has_room(500, 0.8)  # a smaller one at once
+    assert kit.flow.has_room(9000, 0.8, builds=True)  # the next one will be smaller, as this one has come
 
 
 def test_a_frame_is_let_in_only_if_it_would_be_answered_in_time():

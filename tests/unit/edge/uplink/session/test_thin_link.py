@@ -56,7 +56,7 @@ class ThinLink:
 
     def offer(self, number, size):
         usual = self.sent[-1] if self.sent[1:] else 0  # a keyframe tells nothing of the others
-        if not self.flow.has_room(usual, DEADLINE_S, self.stream.under_way):
+        if not self.flow.has_room(usual, DEADLINE_S, self.stream.under_way, builds=True):
             return
         reservation = self.flow.reserve(size, self.stream)
         reservation.written()

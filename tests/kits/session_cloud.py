@@ -98,6 +98,8 @@ class SessionCloud(FakeCloud):
         self.cut_at = None
         """The number of frames after which the connection is cut, this one unread."""
         self.cut_before_answer = None
+        self.receive_s = 0.0
+        """What a frame takes to come, as it says; the answer is so late."""
         self.came = 0
         self.sockets = []
         self.opened = 0
@@ -216,13 +218,15 @@ class SessionCloud(FakeCloud):
     async def _answer(self, ws, connection, kept, number):
         if self.holding:
             await self.holding.wait()
+        await asyncio.sleep(self.receive_s)
         class_id, timings, error = kept["answers"].pop(number)
         if error:
             await ws.send_bytes(connection.refusal(number, error))
             return
         self.answered.append(number)
         body = json.dumps({"top": [_named(class_id)]}).encode()
-        steps_ms = {"decode": 0.1, "queue": 0.0, "tail": 0.2} if timings else {}
+        steps_ms = {"receive": 1e3 * self.receive_s, "decode": 0.1, "queue": 0.0, "tail": 0.2}
+        steps_ms = steps_ms if timings else {}
         await ws.send_bytes(connection.answer(Answered(number, body, True, steps_ms)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from edge.uplink.session.connection import BrokenOffError, framed
 from edge.uplink.session.lanes import Lanes
 from edge.uplink.session.metrics import LEAVING
-from edge.uplink.session.passage import Back
+from edge.uplink.session.passage import Back, computing_s_of
 from shared.errors import WireError
 from shared.wire.session.messages import Answered, GoAway, KeyframeWanted, Refused
 
@@ -211,8 +211,7 @@ class Traffic:
             del self.given_up[number]
             self._leave_link(number, self._estimate.answered(number, None))
             return
-        steps_ms = said.steps_ms if isinstance(said, Answered) else {}
-        computing_s = sum(steps_ms.values()) / 1e3 if steps_ms else None
+        computing_s = computing_s_of(said)
         left_at = self._estimate.answered(number, computing_s)
         self._leave_link(number, left_at)
         self.answers += isinstance(said, Answered)

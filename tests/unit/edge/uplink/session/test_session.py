@@ -24,6 +24,17 @@ def test_frames_go_in_order_and_only_the_first_needs_none():
     with_sessions(check)
 
 
+def test_what_a_frame_takes_to_come_is_the_links_time_and_not_the_clouds():
+    async def check(cloud, uplink):
+        camera = Camera(await opened(uplink))
+        cloud.receive_s = 0.2
+        assert [await camera.ask() for _ in range(3)] == ["right"] * 3
+        size = metric(uplink, "uplink_bytes_total") / 3
+        assert 0 < metric(uplink, "uplink_throughput_bytes_per_second") < 2 * size / cloud.receive_s
+
+    with_sessions(check)
+
+
 def test_a_session_is_ended_in_good_order():
     seen = []
 

@@ -215,6 +215,7 @@ class Traffic:
         left_at = self._estimate.answered(number, computing_s)
         self._leave_link(number, left_at)
         self.answers += isinstance(said, Answered)
+        self._flow.in_time()
         self._metrics.frame("answered" if isinstance(said, Answered) else "refused")
         way_s = (
             self._clock()

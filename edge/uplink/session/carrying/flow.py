@@ -16,6 +16,8 @@ _SLOWEST_BYTES_PER_S = 6250.0
 """50 kbit/s: the link that is feared before anything is known."""
 _VAIN, _VAIN_S = 4, 5.0
 """A frame that is expected to be late is sent all the same after so many times what it takes, or so long: a link may become faster again."""
+_PATIENCE = 12
+"""Frames in a row that were late, after which the next one of a stream is taken to be no smaller for their having come."""
 
 _COUNTING = threading.Lock()
 """For the frames of streams, which go from one link to another."""
@@ -68,6 +70,8 @@ class Flow:
         self._lock = threading.Lock()
         self._encoded = self._written = 0
         self._free_at = self._begun_at = float("-inf")
+        self._late = 0
+        """Frames in a row that were not answered in time."""
         self._window = 0
         """Bytes that may be under way, whatever is known of the link."""
         self._state = state()
@@ -84,13 +88,13 @@ class Flow:
         Then it shows how fast the link is. From there on what is under way at most doubles with each round trip, as in a slow start (RFC
         5681): before the first answers nothing is known, and no more is sent than the slowest link would bring by the deadline. `others`:
         frames of its own stream that are under way. A stream has a place of its own. `builds`: a later frame needs this one, which makes it
-        smaller, so that it is not in vain even if it is late.
+        smaller, so that it is not in vain even if it is late, unless all of them are.
         """
         with self._lock:
             before, now, link = self._encoded + self._written, self._clock(), self._state
             alone_s = size / link.bytes_per_s + link.round_trip_s + self._computing_s
             if not before:
-                hopeless = alone_s > deadline_s and not builds
+                hopeless = alone_s > deadline_s and not (builds and self._late < _PATIENCE)
                 return not hopeless or now >= self._begun_at + min(_VAIN * alone_s, _VAIN_S)
             if before + size > max(self._window, _SLOWEST_BYTES_PER_S * deadline_s):
                 return False
@@ -144,9 +148,15 @@ class Flow:
             self._written = max(0, self._written - size)
             self._free_at = left_at + self._written / self._state.bytes_per_s
 
+    def in_time(self) -> None:
+        """A frame was answered in time."""
+        with self._lock:
+            self._late = 0
+
     def gave_up(self) -> None:
         """A frame was not answered in time: what is known of the link has changed."""
         with self._lock:
+            self._late += 1
             self._state = self._ask_state()
 
     def broke(self, size: int) -> None:

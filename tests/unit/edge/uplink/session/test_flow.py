@@ -39,6 +39,19 @@ def test_a_frame_that_would_be_late_even_alone_is_sent_only_now_and_then():
     assert kit.flow.has_room(9000, 0.8, builds=True)  # the next one will be smaller, as this one has come
 
 
+def test_a_stream_whose_frames_are_all_late_is_sent_only_now_and_then_until_one_is_in_time():
+    kit, sent = Kit(), 0
+    for _ in range(600):
+        kit.now.time += 0.1
+        if kit.flow.has_room(9000, 0.8, builds=True):
+            kit.flow.reserve(9000, STREAM).release()
+            kit.flow.gave_up()
+            sent += 1
+    assert sent == pytest.approx(12 + 60 / 5, abs=2)
+    kit.flow.in_time()
+    assert kit.flow.has_room(9000, 0.8, builds=True)
+
+
 def test_a_frame_is_let_in_only_if_it_would_be_answered_in_time():
     kit, sent = Kit(), 0
     while kit.flow.has_room(500, 1.0):

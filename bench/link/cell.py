@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.emulator.link import Link
+from edge.metrics import DEFAULT_CAMERA
 from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.planning.planner import Conditions, Option, predict
@@ -156,6 +157,7 @@ class Measuring:
         outcome.chosen = flight.pilot.option.name
 
         def value(name: str, **labels: str) -> float:
+            labels["camera"] = DEFAULT_CAMERA
             return flight.metrics.registry.get_sample_value(f"splitdnn_edge_{name}", labels) or 0.0
 
         outcome.predicted_ms = 1e3 * value("predicted_latency_seconds")

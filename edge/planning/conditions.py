@@ -177,10 +177,12 @@ class Observations:
     def answered(
         self, option: Option | None, steps_ms: Mapping[str, float], cloud: str | None = None
     ) -> None:
-        """The cloud, which of several, answered a frame of this option; `steps_ms` is what the cloud's steps took."""
+        """The cloud, which of several, answered a frame of this option; `steps_ms` is what the cloud's steps took; empty if it does not say."""
         if option is None:
             return
         self._sizes.sent(option, lost=False)
+        if not steps_ms:  # a session's answers say it now and then only
+            return
         its = self._shown_by(cloud)
         now = self._conditions(its)
         wait_s, decode_s, tail_s = (steps_ms.get(name, 0.0) / 1e3 for name in _CLOUD_STEPS)

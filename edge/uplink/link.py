@@ -23,6 +23,8 @@ _MIN_BYTES = 2 * SEGMENT_BYTES
 _SHORTEST_S = 0.0005
 """Times shorter than this are not trusted."""
 _RECENT = 32
+_TELLING_BYTES = 8 * SEGMENT_BYTES
+_LARGER = 2.5
 
 START_BYTES_PER_S = 1.25e5
 """1 Mbit/s, until a frame has been measured: low, as too large a first frame would block a slow link."""
@@ -122,8 +124,6 @@ class Link:
 
     cloud: str | None = None
     """Whose it is, where there are several clouds."""
-    telling_bytes = 8 * SEGMENT_BYTES
-    """A frame of this size measures the throughput of any link; a shorter one may come in all at once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -132,6 +132,7 @@ class Link:
         self._round_trip = Tracker(quantile=0.25)
         self._only_bounded = False
         self._first_bytes = SEGMENT_BYTES
+        self._lost_in_noise = 0
         self._numbers = itertools.count()
         self._under_way: dict[int, _Departure] = {}
         self._arrivals: deque[_Arrival] = deque(maxlen=_RECENT)
@@ -151,6 +152,13 @@ class Link:
             self._round_trip.or_else(START_ROUND_TRIP_S),
             self._first_bytes,
         )
+
+    @property
+    def telling_bytes(self) -> float:
+        """A frame of this size measures the throughput. Of requests that of any link, as a shorter one may come in all at once; of a session
+        it is as large as it must be beside those that came too soon to tell.
+        """
+        return _TELLING_BYTES if self._first_bytes else _LARGER * self._lost_in_noise
 
     @property
     def is_known(self) -> bool:
@@ -200,9 +208,15 @@ class Link:
                 self._pending.append(arrival)
         self._learn()
 
-    def measured(self, bytes_per_s: float, round_trip_s: float, *, told: bool, jumped: bool) -> None:
-        """What a session's frames show (edge/uplink/session/carrying/estimate.py). Not `told`: it carries at least so much."""
+    def measured(
+        self, bytes_per_s: float, round_trip_s: float, *, told: bool, jumped: bool, largest: int = 0
+    ) -> None:
+        """What a session's frames show (edge/uplink/session/carrying/estimate.py), the largest of which had so many bytes.
+
+        Not `told`: it carries at least so much, and only larger frames would show more.
+        """
         self._first_bytes = 0
+        self._lost_in_noise = 0 if told else largest
         self._round_trip.reset(round_trip_s)
         if told or bytes_per_s > self.state.bytes_per_s:
             self.is_jumping = self._throughput.is_far(bytes_per_s)

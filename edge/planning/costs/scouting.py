@@ -35,7 +35,7 @@ def scout(
 ) -> Option | None:
     """The option with the smallest frame that measures the link; None if the plan in force would be the best on any other link too.
 
-    `telling_bytes`: from which size on a frame does that which is a request of its own.
+    `telling_bytes`: from which size on a frame does that, as the link knows (edge/uplink/link.py).
     """
     link = replace(now.link, bytes_per_s=math.inf)
     # Frames may also be smaller than is known, and fit into the data budget.
@@ -43,10 +43,12 @@ def scout(
     if choose(options, fast, objective) is in_force:
         return None
     if not now.link.first_bytes:  # of a session, whose frames tell by being of different sizes
-        telling_bytes = max(_LEAST_BYTES, _LARGER * now.payload_bytes(in_force))
+        telling_bytes = max(_LEAST_BYTES, _LARGER * now.payload_bytes(in_force), telling_bytes)
     sizes = {option: now.first_bytes(option) for option in options if not option.is_local}
-    telling = [option for option, size in sizes.items() if size >= telling_bytes]
-    return min(telling or sizes, key=lambda option: sizes[option])
+    telling = [option for option, size in sizes.items() if size >= telling_bytes] or list(sizes)
+    # A stream of one frame makes the cloud begin a decoder for nothing, and look slow for that.
+    alone = [option for option in telling if not option.is_inter]
+    return min(alone or telling, key=lambda option: sizes[option])
 
 
 def pause_s(option: Option, now: Conditions) -> float:

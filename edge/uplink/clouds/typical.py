@@ -39,7 +39,7 @@ class Typical:
         return self._one.name
 
     @property
-    def telling_bytes(self) -> int:
+    def telling_bytes(self) -> float:
         """As of a link."""
         return self._link.telling_bytes
 

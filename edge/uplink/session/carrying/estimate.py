@@ -37,6 +37,8 @@ _FIT_S = 0.25
 _JUMP = 1.5
 _NOISE_S = 0.002
 """A difference in time that is no smaller than this is the link's, and not that of a busy processor."""
+_TELLS_S = 0.008
+"""What a frame must take the link to tell its rate: both sides spend a few milliseconds on one that they do not spend on a ping."""
 _FASTEST = 1e9
 _UNDER_WAY = 4096
 _PROBED_S = 15.0
@@ -198,13 +200,16 @@ class Estimate:
                 )  # a link changes its rate rather than its length
             if found is not None:
                 # What is lost in the noise shows only that the link is at least so fast.
-                least = noise_s / max(each.size for each in points)
+                least = max(noise_s, _TELLS_S) / max(each.size for each in points)
                 told = found >= least
                 slope = max(found, 1 / _FASTEST) if told else min(slope, least)
-            delay = delay_of(points, slope, delay)
+            delay = delay_of(
+                points, slope if told else 0.0, delay
+            )  # a bound of the rate is none of the length
         self._delay, self._slope = delay, slope
         self._is_measured = self._is_measured or told
-        self._link.measured(1 / slope, delay, told=told, jumped=jumped)
+        largest = max((each.size for each in points), default=0)
+        self._link.measured(1 / slope, delay, told=told, jumped=jumped, largest=largest)
 
     def _noise_s(self, points: Sequence[Point], delay: float, slope: float) -> float:
         if not self._is_measured:

@@ -31,7 +31,7 @@ def test_a_shadow_is_handed_out_once_and_is_the_smallest_that_tells():
     flight = local([PNG, LAYER3, JPEG, AVGPOOL, OUTPUT], 12 * MBIT)
     flight.clock.now += 1
     flight.deliver()
-    assert PNG.frame_bytes >= Link.telling_bytes > JPEG.frame_bytes > AVGPOOL.frame_bytes
+    assert PNG.frame_bytes >= Link(flight.clock).telling_bytes > JPEG.frame_bytes > AVGPOOL.frame_bytes
     assert [flight.pilot.take() for _ in range(3)] == [
         (flight.plans[PNG], True), (flight.plans[OUTPUT], False), (flight.plans[OUTPUT], False)
     ]  # fmt: skip

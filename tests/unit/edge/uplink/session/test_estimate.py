@@ -93,6 +93,16 @@ def test_small_frames_on_a_link_that_is_not_narrow_tell_little_and_nothing_wrong
     assert fast.link.state.round_trip_s < 0.003
 
 
+def test_a_frame_that_is_lost_in_the_noise_asks_for_a_larger_one():
+    fast = Simulated(100_000 * KBIT, 0.02, jitter_s=0.005).play(lambda _: 1400, 0.5, 30)
+    assert fast.link.telling_bytes == 2.5 * 1400
+    bound = fast.link.state.bytes_per_s
+    fast.play(lambda _: 40_000, 0.5, 30)
+    assert fast.link.state.bytes_per_s > 5 * bound
+    thin = Simulated(50 * KBIT, 0.2).play(lambda number: 1400 + number % 300, 0.5, 30)
+    assert thin.link.telling_bytes == 0, "it is known by what travels anyhow"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "size_of", "most"),
     [

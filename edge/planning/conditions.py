@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from edge.planning.costs.sizes import Sizes
 from edge.planning.costs.wire import OneByOne
 from edge.planning.planner import Conditions
-from edge.uplink.link import Tracker
 from shared.limits import MAX_TAIL_TIMES
+from shared.observing.counting.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.uplink.link import Tracker
+from shared.observing.counting.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

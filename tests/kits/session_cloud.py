@@ -98,8 +98,7 @@ class SessionCloud(FakeCloud):
         self.cut_at = None
         """The number of frames after which the connection is cut, this one unread."""
         self.cut_before_answer = None
-        self.receive_s = 0.0
-        """What a frame takes to come, as it says; the answer is so late."""
+        self.receive_s = 0.0  # what a frame takes to come, as it says; the answer is so late
         self.came = 0
         self.sockets = []
         self.opened = 0
@@ -226,8 +225,7 @@ class SessionCloud(FakeCloud):
         self.answered.append(number)
         body = json.dumps({"top": [_named(class_id)]}).encode()
         steps_ms = {"receive": 1e3 * self.receive_s, "decode": 0.1, "queue": 0.0, "tail": 0.2}
-        steps_ms = steps_ms if timings else {}
-        await ws.send_bytes(connection.answer(Answered(number, body, True, steps_ms)))
+        await ws.send_bytes(connection.answer(Answered(number, body, True, steps_ms if timings else {})))
 
 
 @contextlib.asynccontextmanager

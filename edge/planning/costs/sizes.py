@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
-from edge.uplink.link import Tracker
 from shared.network.partition import INPUT
+from shared.observing.counting.tracker import Tracker
 
 if TYPE_CHECKING:
     from edge.planning.costs.option import Option

@@ -18,8 +18,8 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edge.uplink.link import Tracker
 from edge.uplink.session.carrying.samples import SURE, Point, Sample, delay_of, points_of, quantile, slope_of
+from shared.observing.counting.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kits.planner import FUZZ
 
-from edge.uplink.link import Tracker
+from shared.observing.counting.tracker import Tracker
 
 
 def tracker_of(*values, quantile=0.5):

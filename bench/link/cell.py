@@ -157,7 +157,7 @@ class Measuring:
         outcome.chosen = flight.pilot.option.name
 
         def value(name: str, **labels: str) -> float:
-            labels["camera"] = DEFAULT_CAMERA
+            labels |= {"camera": DEFAULT_CAMERA}
             return flight.metrics.registry.get_sample_value(f"splitdnn_edge_{name}", labels) or 0.0
 
         outcome.predicted_ms = 1e3 * value("predicted_latency_seconds")

@@ -26,7 +26,8 @@ _SHORTEST_S = 0.0005
 """Times shorter than this are not trusted."""
 _RECENT = 32
 _TELLING_BYTES = 8 * SEGMENT_BYTES
-_LARGER = 2.5
+LARGER = 2.5
+"""In a session a frame tells of the link if it is so many times larger than those that do not."""
 
 START_BYTES_PER_S = 1.25e5
 """1 Mbit/s, until a frame has been measured: low, as too large a first frame would block a slow link."""
@@ -104,7 +105,7 @@ class Link:
         """A frame of this size measures the throughput. Of requests that of any link, as a shorter one may come in all at once; of a session
         it is as large as it must be beside those that came too soon to tell.
         """
-        return _TELLING_BYTES if self._first_bytes else _LARGER * self._lost_in_noise
+        return _TELLING_BYTES if self._first_bytes else LARGER * self._lost_in_noise
 
     @property
     def is_known(self) -> bool:
@@ -155,7 +156,7 @@ class Link:
         self._learn()
 
     def measured(
-        self, bytes_per_s: float, round_trip_s: float, *, told: bool, jumped: bool, largest: int = 0
+        self, bytes_per_s: float, round_trip_s: float, *, told: bool, jumped: bool, largest: int
     ) -> None:
         """What a session's frames show (edge/uplink/session/carrying/estimate.py), the largest of which had so many bytes.
 

@@ -101,6 +101,11 @@ def checked_steps(said: Mapping[str, Any], longest_ms: float) -> dict[str, float
     return {name: ms for name, ms in found.items() if name in ANSWER_STEPS}
 
 
+def computing_s_of(steps_ms: Mapping[str, float]) -> float | None:
+    """What the cloud took once the frame was there, as receiving it took the link's time; None if it says nothing of its steps."""
+    return sum(ms for step, ms in steps_ms.items() if step != "receive") / 1e3 if steps_ms else None
+
+
 def _received(said: Any, size: int, longest_ms: float) -> tuple[float, float] | None:
     return None if said is None else (_number(said["bytes"], size), _number(said["ms"], longest_ms) / 1e3)
 

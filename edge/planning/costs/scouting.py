@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.planning.planner import choose
+from edge.uplink.link import LARGER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,10 +20,8 @@ _SHARE_OF_LINK = 0.25
 """The largest share of the time for which such frames may occupy the link."""
 _SHARE_OF_BUDGET = 0.05
 """The largest share of the data budget that they may take."""
-_LARGER = 2.5
-"""In a session a frame tells of the link if it is so many times larger than those that are sent anyhow."""
 _LEAST_BYTES = 1000.0
-"""And is no smaller than this."""
+"""In a session a frame tells of the link if it is no smaller than this, and `LARGER` times as large as those that are sent anyhow."""
 
 
 def scout(
@@ -43,7 +42,7 @@ def scout(
     if choose(options, fast, objective) is in_force:
         return None
     if not now.link.first_bytes:  # of a session, whose frames tell by being of different sizes
-        telling_bytes = max(_LEAST_BYTES, _LARGER * now.payload_bytes(in_force), telling_bytes)
+        telling_bytes = max(_LEAST_BYTES, LARGER * now.payload_bytes(in_force), telling_bytes)
     sizes = {option: now.first_bytes(option) for option in options if not option.is_local}
     telling = [option for option, size in sizes.items() if size >= telling_bytes] or list(sizes)
     # A stream of one frame makes the cloud begin a decoder for nothing, and look slow for that.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge.uplink.client import BrokenError, ProxyError
 from edge.uplink.profiles.clouds import UNNAMED
 from edge.uplink.profiles.lacking import Lacking
-from edge.uplink.reply import Reply, UntrueError, reply_of
+from edge.uplink.reply import Reply, UntrueError, computing_s_of, reply_of
 from shared.errors import UplinkError
 from shared.wire.frame import unpack
 from shared.wire.http import CONTENT_TYPE
@@ -135,7 +135,7 @@ class Exchange:
         """Tell the link about an answered frame, and export the estimate; `start` is by time.perf_counter."""
         self._line.heard.note(reply.fingerprint)
         receive_s = reply.steps_ms.get("receive", 0.0) / 1e3
-        computing_s = sum(reply.steps_ms.values()) / 1e3 - receive_s
+        computing_s = computing_s_of(reply.steps_ms) or 0.0
         self._link.answered(
             number, receive_s=receive_s, computing_s=computing_s, fresh=fresh, received=reply.received
         )

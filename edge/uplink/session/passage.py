@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.wire.session.messages import Answered
-
 if TYPE_CHECKING:
     import asyncio
     from collections import deque
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from edge.uplink.session.carrying.flow import Reservation
     from edge.uplink.session.stream import Part
     from shared.wire.frame import Frame
-    from shared.wire.session.messages import Refused
+    from shared.wire.session.messages import Answered, Refused
 
 
 class UnsentError(Exception):
@@ -83,9 +81,3 @@ def lose(queue: deque[Passage]) -> None:
     """None of these is going to be sent by this session."""
     while queue:
         queue.popleft().lost()
-
-
-def computing_s_of(said: Answered | Refused) -> float | None:
-    """What the cloud took once the frame was there, if it says so: receiving it took the link's time."""
-    steps_ms = said.steps_ms if isinstance(said, Answered) else {}
-    return sum(ms for step, ms in steps_ms.items() if step != "receive") / 1e3 if steps_ms else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edge.uplink.reply import computing_s_of
 from edge.uplink.session.connection import BrokenOffError, framed
 from edge.uplink.session.lanes import Lanes
 from edge.uplink.session.metrics import LEAVING
-from edge.uplink.session.passage import Back, computing_s_of
+from edge.uplink.session.passage import Back
 from shared.errors import WireError
 from shared.wire.session.messages import Answered, GoAway, KeyframeWanted, Refused
 
@@ -211,9 +212,8 @@ class Traffic:
             del self.given_up[number]
             self._leave_link(number, self._estimate.answered(number, None))
             return
-        computing_s = computing_s_of(said)
-        left_at = self._estimate.answered(number, computing_s)
-        self._leave_link(number, left_at)
+        computing_s = computing_s_of(said.steps_ms if isinstance(said, Answered) else {})
+        self._leave_link(number, self._estimate.answered(number, computing_s))
         self.answers += isinstance(said, Answered)
         self._flow.in_time()
         self._metrics.frame("answered" if isinstance(said, Answered) else "refused")

@@ -51,8 +51,8 @@ class Estimate:
         """`link` is told what is found."""
         self._link = link
         self._clock = clock
-        self._sent: dict[int, tuple[float, int, bool]] = {}
-        self._late: dict[int, tuple[float, int, bool]] = {}
+        self._sent: dict[int, Sample] = {}
+        self._late: dict[int, Sample] = {}
         """Frames that are not awaited any more, and may still be on the link."""
         self._samples: deque[Sample] = deque(maxlen=_WINDOW)
         self._large: deque[Sample] = deque(maxlen=_PROBES)
@@ -79,9 +79,14 @@ class Estimate:
         """What the cloud usually takes for a frame."""
         return self._computing.or_else(0.0)
 
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing that was sent may be on the link."""
+        return not (self._sent or self._late)
+
     def sent(self, number: int, size: int) -> None:
         """A frame of `size` bytes is given to the link."""
-        self._sent[number] = self._clock(), size, not (self._sent or self._late)
+        self._sent[number] = Sample(self._clock(), None, size, self._is_idle)
         for frames in (self._sent, self._late):
             while len(frames) > _UNDER_WAY:
                 del frames[next(iter(frames))]
@@ -89,16 +94,17 @@ class Estimate:
     def answered(self, number: int, computing_s: float | None) -> float:
         """Its answer came; when the frame left the link, by this side's clock. `computing_s`: the cloud's own time, if it was said."""
         now = self._clock()
-        sent, size, alone = self._sent.pop(number, self._late.pop(number, (now, 0, False)))
-        self._pass_late(before=sent)
-        whole_s = now - sent
+        sample = self._sent.pop(number, None) or self._late.pop(number, None)
+        if sample is None:  # of an earlier connection
+            return now
+        self._pass_late(before=sample.sent)
+        whole_s = now - sample.sent
         if computing_s is not None and computing_s <= whole_s:  # else a clock is wrong
             self._computing.add(computing_s)
             self.timed_at = now
         took_s = min(whole_s, self.computing_s if computing_s is None else computing_s)
-        if size:
-            self._learn(Sample(sent, now - took_s, size, alone))
-        return max(sent, now - took_s - self._delay)
+        self._learn(sample, now - took_s)
+        return max(sample.sent, now - took_s - self._delay)
 
     def gave_up(self, number: int) -> None:
         """No answer is awaited any more, though the frame may still be on the link."""
@@ -111,13 +117,9 @@ class Estimate:
         Returns when it had at the latest, by this side's clock.
         """
         now = self._clock()
-        if found := self._late.pop(number, None):
-            sent, size, alone = found
-            self._pass_late(before=sent)
-            if now - asked > _WAITED * self._delay + _NOISE_S:  # as it waited for the frame
-                self._learn(Sample(sent, now, size, alone))
-            else:
-                self._pass(Sample(sent, None, size, alone))
+        if now - asked > _WAITED * self._delay + _NOISE_S and (sample := self._late.pop(number, None)):
+            self._pass_late(before=sample.sent)
+            self._learn(sample, now)  # which the message waited for
         self._pass_late(before=asked)
         return max(asked, now - self._delay)
 
@@ -132,30 +134,25 @@ class Estimate:
         if self._doubts_probes:
             self._probes.clear()
             self._doubts_probes = False
-        self._probes.append(Sample(sent, self.probed_at, size, not (self._sent or self._late)))
+        self._probes.append(Sample(sent, self.probed_at, size, self._is_idle))
         self._fit()
 
     def _pass_late(self, *, before: float) -> None:
         """Something came back for what was sent at this time: what was sent earlier and given up has left the link, too."""
-        for number in [number for number, (sent, _, _) in self._late.items() if sent < before]:
-            sent, size, alone = self._late.pop(number)
-            self._pass(Sample(sent, None, size, alone))
+        for number in [number for number, sample in self._late.items() if sample.sent < before]:
+            sample = self._late.pop(number)
+            self._samples.append(sample)  # nobody knows when
+            self._left = max(self._left, sample.sent) + self._slope * sample.size
 
-    def _pass(self, sample: Sample) -> None:
-        """It left the link, nobody knows when."""
-        self._samples.append(sample)
-        self._left = max(self._left, sample.sent) + self._slope * sample.size
-
-    def _learn(self, sample: Sample) -> None:
-        assert sample.back is not None, "a sample that tells something"
+    def _learn(self, sample: Sample, back: float) -> None:
         begun, left_s = max(sample.sent, self._left), self._slope * sample.size
-        took_s, usual_s = sample.back - begun, self._delay + left_s
+        took_s, usual_s = back - begun, self._delay + left_s
         slower, faster = took_s > _JUMP * usual_s + _NOISE_S, took_s < usual_s / _JUMP - _NOISE_S
         held = self._is_held and begun > sample.sent and took_s - self._delay < left_s / _JUMP
         self._is_held = held or slower
         self._answers += 1
-        self._samples.append(replace(sample, is_held=held))
-        self._left = max(self._left, sample.back - self._delay)
+        self._samples.append(replace(sample, back=back, is_held=held))
+        self._left = max(self._left, back - self._delay)
         jumped = not held and self._has_jumped(slower=slower, faster=faster)
         if jumped:
             while len(self._samples) > SURE:
@@ -164,7 +161,7 @@ class Estimate:
             self._doubts_probes = True
         if sample.size > _LARGE * quantile([each.size for each in self._samples], 0.5):
             # It tells the most of the rate, and is rare: a keyframe.
-            self._large.append(replace(sample, sent=begun))
+            self._large.append(replace(sample, back=back, sent=begun))
         now = self._clock()
         if (
             jumped

@@ -17,6 +17,8 @@ _LOW = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Sample:
+    """One frame, or a message of a few bytes, as this side saw it; times in monotonic seconds."""
+
     sent: float
     back: float | None
     """When the answer would have come, had the cloud answered at once; None if that is not known."""

@@ -30,9 +30,11 @@ class FakeFlow:
         self.full = full
         self.asked = -1
         self.reserved = 0
+        self.sizes = []
 
-    def has_room(self, _size, _deadline_s, _others, *, builds):
+    def has_room(self, size, _deadline_s, _others, *, builds):
         assert builds, "its frames need each other"
+        self.sizes.append(size)
         self.asked += 1
         return self.asked not in self.full
 
@@ -118,6 +120,15 @@ def test_a_frame_without_room_moves_no_state(codec):
     assert run.count("fallbacks_total", reason="late") == 2
     assert uplink.metrics.withheld.labels().value() == 2
     assert [each.answer for each in run.records] == plain(8)
+
+
+def test_a_keyframe_tells_nothing_of_the_size_of_the_frames_after_it(codec):
+    uplink = StreamingUplink(codec)
+    run_of(uplink, 4, live=True, in_flight=1)
+    first, after_keyframe, *others = uplink.flow.sizes
+    assert (first, after_keyframe) == (0, 0)
+    assert len(others) == 2
+    assert all(others)
 
 
 def test_another_place_begins_with_a_keyframe(codec):

@@ -8,6 +8,7 @@ import pytest
 
 from edge.uplink.link import START_BYTES_PER_S, Link
 from edge.uplink.session.carrying.estimate import Estimate
+from edge.uplink.session.carrying.samples import Point, delay_of
 
 KBIT = 125.0
 
@@ -101,6 +102,28 @@ def test_a_frame_that_is_lost_in_the_noise_asks_for_a_larger_one():
     assert fast.link.state.bytes_per_s > 5 * bound
     thin = Simulated(50 * KBIT, 0.2).play(lambda number: 1400 + number % 300, 0.5, 30)
     assert thin.link.telling_bytes == 0, "it is known by what travels anyhow"
+
+
+def test_what_comes_in_one_go_behind_a_frame_that_was_held_up_is_no_faster_link():
+    thin = Simulated(50 * KBIT, 0.2, jitter_s=0.001).play(mixed, 0.2, 60)
+    before, start = thin.link.state, thin.now.time
+    for number in range(1000, 1006):
+        thin.now.time = start + 0.1 * (number - 1000)
+        thin.estimate.sent(number, 600)
+    thin.now.time = start + 1.2
+    for number in range(1000, 1006):
+        thin.now.time += 0.001
+        thin.estimate.answered(number, None)
+    assert thin.link.state.bytes_per_s == pytest.approx(before.bytes_per_s, rel=0.2)
+    assert thin.link.state.round_trip_s == pytest.approx(before.round_trip_s, abs=0.03)
+
+
+def test_one_frame_that_faltered_makes_the_link_no_longer():
+    slope, length = 1 / (50 * KBIT), 0.2
+    waited = [Point(size, length + slope * size, None, False) for size in (400, 600, 900, 500)]
+    faltered = Point(500, length + slope * 500 + 0.4, None, True)
+    assert delay_of([*waited, faltered], slope, length) == pytest.approx(length)
+    assert delay_of([*waited, *[faltered] * 3], slope, length) == pytest.approx(length + 0.4)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.emulator.link import Link
-from edge.metrics import DEFAULT_CAMERA
+from bench.link.diary import Diary
 from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.planning.planner import Conditions, Option, predict
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.link.flight import Cockpit
+    from edge.metrics import EdgeMetrics
     from edge.planning.conditions import TailTimes
     from edge.planning.plan import Plan
 
@@ -152,18 +153,18 @@ class Measuring:
         return flight.value_ms(by_latency=self._by_latency)
 
     def _fly(self, cockpit: Cockpit, outcome: Outcome) -> None:
-        planned, seconds = cockpit.planned(self.times), self.planner_s
+        diaries: list[Diary] = []
+
+        def told(metrics: EdgeMetrics) -> PlanMetrics:
+            diaries.append(Diary(metrics))
+            return diaries[-1]
+
+        planned, seconds = cockpit.planned(self.times, told=told), self.planner_s
         flight = cockpit.fly(planned, one_by_one=self._by_latency, frames=10_000, seconds=seconds)
         outcome.chosen = flight.pilot.option.name
 
-        def value(name: str, **labels: str) -> float:
-            labels |= {"camera": DEFAULT_CAMERA}
-            return flight.metrics.registry.get_sample_value(f"splitdnn_edge_{name}", labels) or 0.0
-
-        outcome.predicted_ms = 1e3 * value("predicted_latency_seconds")
-        outcome.measured_ms = 1e3 * value("measured_latency_seconds")
-        reasons = ("limit", "clear", "small")
-        outcome.switches = int(sum(value("plan_switches_total", reason=reason) for reason in reasons))
+        outcome.predicted_ms, outcome.measured_ms = diaries[-1].medians_ms()
+        outcome.switches = diaries[-1].switches
 
     def _predicted_s(self, cell: Cell, option: Option) -> float:
         """The planner's prediction; it only orders the plans that are measured."""

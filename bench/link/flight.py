@@ -156,14 +156,15 @@ class Cockpit:
                 await uplink.close()
 
     def planned(
-        self, times: TailTimes, kind: type[PlannedPilot] = PlannedPilot
+        self,
+        times: TailTimes,
+        kind: type[PlannedPilot] = PlannedPilot,
+        told: Callable[[EdgeMetrics], PlanMetrics] = PlanMetrics,
     ) -> Callable[[Uplink, EdgeMetrics], PlannedPilot]:
-        """For `fly`: the planner, which chooses among all plans."""
+        """For `fly`: the planner, which chooses among all plans. `told` makes what it tells of them."""
 
         def make_pilot(uplink: Uplink, metrics: EdgeMetrics) -> PlannedPilot:
-            pilot = kind(
-                self.settings, self.plans, uplink, PlanMetrics(metrics), pace=Pace({DEFAULT_CAMERA: False})
-            )
+            pilot = kind(self.settings, self.plans, uplink, told(metrics), pace=Pace({DEFAULT_CAMERA: False}))
             pilot.take_tail_times(times)
             return pilot
 

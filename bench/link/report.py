@@ -31,7 +31,7 @@ def findings(
         f"Objective {options.objective}, agreement at least {options.min_agreement:g}; all values in {unit}. Edge and cloud are "
         f"processes with a core each where there are two. `best` is the best of all plans as measured, `gain` how many times "
         f"better the choice is than the better one of edge only and cloud only (the smallest pictures of equal agreement); "
-        f"`predicted` and `seen` are the planner's own numbers at the end of its flight; `not measured` are plans for which the cell's {options.cell_s:g} s "
+        f"`predicted` and `seen` are the planner's own numbers, medians over the second half of the frames of its last plan; `not measured` are plans for which the cell's {options.cell_s:g} s "
         f"did not suffice, the slowest by prediction."
     )
     surveyed = (

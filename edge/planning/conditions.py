@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edge.planning.costs.prediction import taken
 from edge.planning.costs.sizes import Sizes
 from edge.planning.costs.wire import OneByOne
 from edge.planning.planner import Conditions
@@ -34,6 +35,8 @@ _MAX_RATIO = 100.0
 """How many times slower or faster than surveyed a machine is taken to be at most, whatever is measured."""
 _AT_ONCE = 0.1
 """Share of its time on the edge for which a frame waits for the uplink at most if it is the edge that all wait for."""
+_MOST_CROWDED = 3.0
+"""More than that is no matter of how frames meet, and shows in other estimates."""
 _LEAST_OVERLAP = 1 / 3
 """The edge works on three frames at once."""
 
@@ -117,7 +120,7 @@ class Observations:
         self._wire = wire or OneByOne()
         self._allowed = allowed
         self._queue_size = queue_size
-        self._overlap = Tracker()
+        self._overlap, self._crowding = Tracker(), Tracker()
         self._sizes = Sizes()
         self._in_flight = in_flight
         self._deadline_s = deadline_s
@@ -166,6 +169,7 @@ class Observations:
             frame_overhead_bytes=self._wire.frame_overhead_bytes,
             bytes_per_s=self._allowed(),
             edge_overlap=self._overlap.or_else(1.0),
+            crowding=self._crowding.or_else(1.0),
             queue_size=self._queue_size,
         )
 
@@ -226,9 +230,20 @@ class Observations:
         gap_s = 0.0 if self._pace.interval_s else self._pace.gap_s
         if gap_s and took_s and steps_s.get("wait_uplink", 0.0) < _AT_ONCE * took_s:
             self._overlap.add(min(1.0, max(_LEAST_OVERLAP, gap_s / took_s)))
+        if option.codec is not None and steps_s.get("wait_uplink", 0.0) >= _AT_ONCE * took_s:
+            self._crowded(option, steps_s.get("send", 0.0))
         if latency_s is not None:
             own_queues_s = sum(each for step, each in steps_s.items() if step.startswith("wait_"))
             self._latency.add(max(0.0, latency_s - own_queues_s))
+
+    def _crowded(self, option: Option, away_s: float) -> None:
+        """A frame found all places under way taken, and came back after so long: by Little's law all places last so many times as long as one
+        is waited for.
+        """
+        expected_s = taken(option, self.conditions())
+        if away_s and expected_s >= _TELLING_S:
+            crowding = away_s / self._in_flight / expected_s
+            self._crowding.add(min(_MOST_CROWDED, max(1 / _MOST_CROWDED, crowding)))
 
 
 def _bounded(times: float) -> float:

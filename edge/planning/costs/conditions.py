@@ -50,6 +50,10 @@ class Conditions:
     """As `sizes`, of codecs for pictures that are not in there: what makes pictures of one codec larger does so to those of others."""
     edge_overlap: float = 1.0
     """The time between two frames of a busy edge, relative to the time that one of them takes there: its steps work on several at once."""
+    crowding: float = 1.0
+    """Where frames wait for a place under way: the time between two answers, relative to what the slowest of link and cloud takes by itself.
+    Frames meet it in bursts, and what shares its processor takes some of it.
+    """
     queue_size: int = 2
     """How many frames may wait for the head, and for the uplink."""
 

@@ -41,12 +41,8 @@ def predict(option: Option, now: Conditions) -> Prediction:
     busy_s = edge_s * now.edge_overlap
     if option.codec is None:
         return Prediction(edge_s, busy_s, 0.0, _age_s(now, edge_s, busy_s, 0.0, 0.0, 0.0))
-    size = now.wire_bytes(option)
-    computing_s = now.computing_s(option)
-    away_s = now.link.round_trip_s + now.link.transfer_s(size) + now.cloud_wait_s + computing_s
-    # Frames that are under way at once all wait for the slowest resource that they share.
-    narrowest_s = max(size / now.link.bytes_per_s, now.computing_s(option, batched=True))
-    taken_s = max(narrowest_s, away_s / now.in_flight)
+    size, away_s = now.wire_bytes(option), _unhindered_s(option, now)
+    taken_s = taken(option, now) * now.crowding
     # By Little's law all places together last as many times as long as one frame is waited for; those that a frame fills alone are no wait.
     spare = max(0.0, now.in_flight - away_s / taken_s) if taken_s > 0 else 0.0
     load = taken_s / max(busy_s, now.interval_s, 1e-9)
@@ -56,6 +52,24 @@ def predict(option: Option, now: Conditions) -> Prediction:
     away_s += taken_s * under_way
     age_s = _age_s(now, edge_s, busy_s, taken_s, away_s, min(kept_back, now.queue_size + _BETWEEN))
     return Prediction(edge_s + away_s, max(busy_s, taken_s), size, age_s)
+
+
+def taken(option: Option, now: Conditions) -> float:
+    """Seconds between two answers, if the edge gives as many frames as link and cloud take, all else being even."""
+    # Frames that are under way at once all wait for the slowest resource that they share.
+    narrowest_s = max(now.wire_bytes(option) / now.link.bytes_per_s, now.computing_s(option, batched=True))
+    return max(narrowest_s, _unhindered_s(option, now) / now.in_flight)
+
+
+def _unhindered_s(option: Option, now: Conditions) -> float:
+    """A frame's way from the edge to its answer, if it is the only one under way."""
+    link = now.link
+    return (
+        link.round_trip_s
+        + link.transfer_s(now.wire_bytes(option))
+        + now.cloud_wait_s
+        + now.computing_s(option)
+    )
 
 
 def _age_s(

@@ -6,6 +6,7 @@ import pytest
 from kits.link import Clock
 
 from bench.link.cell import Cell, Measuring, Outcome
+from edge.metrics import EdgeMetrics
 from edge.planning.planner import Option
 
 CELL = Cell(2.0, 20.0, 1.0, 0.6)
@@ -35,15 +36,13 @@ class Cockpit:
     def slowed(self, _factor):
         return self
 
-    def planned(self, _times):
-        return None
+    def planned(self, _times, told):
+        told(EdgeMetrics()).measured(0.05)
 
     def fly(self, make_pilot, *, one_by_one, frames, seconds):
         del one_by_one, frames
         if make_pilot is None:
-            registry = SimpleNamespace(get_sample_value=lambda *_: 0.05)
-            pilot = SimpleNamespace(option=SimpleNamespace(name=self.chosen))
-            return SimpleNamespace(pilot=pilot, metrics=SimpleNamespace(registry=registry))
+            return SimpleNamespace(pilot=SimpleNamespace(option=SimpleNamespace(name=self.chosen)))
         self.allowed_s.append(seconds)
         self.clock.now += self.took_s
         return SimpleNamespace(value_ms=lambda **_: MEASURED_MS[self.measured[-1]])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Diary(PlanMetrics):
-    """Of the plan in force: each frame's latency, predicted and seen, in seconds.
+    """Each frame's latency under the plan in force, predicted and seen, in seconds.
 
     Both follow the pictures, seen later than predicted: one look at the end of a flight would tell which pictures came last.
     """

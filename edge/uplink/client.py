@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from edge.uplink.asking.patience import lateness, timeout_of
 from edge.uplink.connections import (
     PROXY_LOGIN,
     ExcessError,
@@ -121,21 +122,20 @@ class CloudClient:
         self,
         method: str,
         path: str,
-        patience_s: float,
+        patience: float | aiohttp.ClientTimeout,
         about: dict[str, Any] | None = None,
         *,
         afresh: bool = False,
         **options: Any,
     ) -> tuple[int, bytes]:
-        """Status and body of the answer, whatever they say. Raises UplinkError if there is none in time.
+        """Status and body of the answer, whatever they say. Raises UplinkError if there is none in time, `patience` in seconds or for each part.
 
-        `afresh`: by a connection of its own. One that broke may not be the only one: a link that was cut, or a router that forgot,
-        leaves all open ones dead, and that shows when they are used.
+        `afresh`: by a connection of its own: a link that was cut, or a router that forgot, leaves all open ones dead, unseen.
         `about["fresh"]` becomes true if a connection was made for the request, `about["cloud"]` the id of the cloud that answers, if it
         says one, `about["retry_after_s"]` the seconds after which a refusal asks to come again, if it does.
         """
         number = self.clouds.sent()
-        options["timeout"] = aiohttp.ClientTimeout(total=max(1e-3, patience_s))  # 0 would be no limit
+        options["timeout"] = timeout = timeout_of(patience)
         options |= {"allow_redirects": False, "trace_request_ctx": about}  # a POST would go on as a GET
         if self.tls:
             options["ssl"] = self.tls.context  # a renewed one is used from the next connection on
@@ -165,8 +165,8 @@ class CloudClient:
                 return response.status, body
         except ExcessError as error:
             raise UplinkError("refused", str(error)) from None
-        except TimeoutError:
-            raise UplinkError("late", f"no answer within {patience_s:.3g} s") from None
+        except TimeoutError as error:
+            raise UplinkError("late", lateness(error, timeout)) from None
         except (aiohttp.ClientError, aiohttp.EofStream, OSError) as error:
             if problem := tls_problem(error):
                 raise UplinkError("untrusted", problem) from None

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
 
 from edge.uplink.asking.overhead import Overhead
+from edge.uplink.asking.patience import Patience
 from edge.uplink.circuit import Circuit
 from edge.uplink.client import CloudClient
 from edge.uplink.clouds.addresses import name_of
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 SessionMode: TypeAlias = Literal["auto", "off", "only"]
 
-_PROBE_TIMEOUT_S = 1.0
+_HURRY_S = 1.0
+"""The first frame waits for the first question to the cloud, whatever the link."""
 _LISTEN_S = 30.0
 _BESIDE_FRAMES = 3
 """Connections for the probe, the question for tail times, and a profile on its way: the last two may take minutes, and no frame waits for
@@ -129,6 +131,7 @@ class Line:
         """Whether it was found to serve this edge's network, and has the profiles that frames wait for: before that it is not asked."""
         self.deadline_s = deadline_s
         self._waiting: set[asyncio.Timeout] = set()
+        self._patience = Patience()
         self._greet: Callable[[], Awaitable[object]] = self.ask_model
         self._tls = None if one_of_several else tls
         self._beside: list[asyncio.Task[None]] = []
@@ -197,15 +200,22 @@ class Line:
         """While the circuit is open, find out by `greet` whether the cloud is back; it raises if not."""
         self._greet = greet
 
-    async def ask_model(self) -> dict[str, Any]:
-        """The cloud's answer to `GET /model`; `heard` takes note of its fingerprint.
+    async def ask_model(self, *, hurry: bool = False) -> dict[str, Any]:
+        """The cloud's answer to `GET /model`; `heard` takes note of its fingerprint. `hurry`: something waits for it.
 
         Raises UplinkError if the cloud is away, MismatchError if something answers that is not a SplitDNN cloud.
         """
         about: dict[str, Any] = {}
-        status, body = await self.client.request(
-            "GET", "/model", min(_PROBE_TIMEOUT_S, self.deadline_s), about
-        )
+        patience = min(_HURRY_S, self.deadline_s) if hurry else self._patience.timeout
+        try:
+            # While it is away, open connections may be dead, and each would take its time to show it.
+            status, body = await self.client.request(
+                "GET", "/model", patience, about, afresh=self.circuit.is_open
+            )
+        except UplinkError as error:
+            if error.reason == "late" and "fresh" not in about:
+                self._patience.unconnected()
+            raise
         read = partial(read_model, status, body, self.client.url, about.get("cloud"))
         said = await asyncio.to_thread(read) if len(body) > _LONG_BYTES else read()
         self.heard.note(said["fingerprint"])

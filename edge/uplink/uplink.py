@@ -125,7 +125,7 @@ class Uplink:
         the edge answers until the cloud is back.
         """
         try:
-            await self.greet()
+            await self.greet(hurry=True)
         except UplinkError as error:
             self.circuit.open(f"no cloud at {self._client.url} ({error})")
 
@@ -205,12 +205,12 @@ class Uplink:
         self.circuit.succeeded()
         return replace(reply, address=self._line.name)
 
-    async def greet(self) -> None:
-        """Check that the cloud is up and serves this network, and upload the profiles that it does not have.
+    async def greet(self, *, hurry: bool = False) -> None:
+        """Check that the cloud is up and serves this network, and upload the profiles that it does not have. `hurry`: something waits for it.
 
         Raises UplinkError, or MismatchError if another network or task runs there that the edge is not going to take.
         """
-        said = await self._line.ask_model()
+        said = await self._line.ask_model(hurry=hurry)
         if problem := mismatch(said, self._client.url, self._model, self._task):
             raise UplinkError("refused", problem) if self._line.follows else MismatchError(problem)
         # Not an earlier one that it still serves.

@@ -63,7 +63,7 @@ class FakeLine:
     def probe_with(self, greet):
         self.greet = greet
 
-    async def ask_model(self):
+    async def ask_model(self, *, hurry=False):
         await asyncio.sleep(0.001)
         if self.away:
             raise UplinkError("unreachable", "no route")
@@ -96,7 +96,7 @@ class FakeUplink:
         self.times = []
         self._follows = follows
 
-    async def greet(self):
+    async def greet(self, *, hurry=False):
         said = await self.line.ask_model()
         if said["fingerprint"] not in self.serves:
             text = f"the cloud at {self.line.name} runs {said['fingerprint']}"

@@ -74,13 +74,13 @@ class Seat:
         """Whether one frame is to show that it is back."""
         return self.joined and self.member.line.circuit.is_half_open and self._trial is None
 
-    async def greet(self) -> None:
-        """Find out whether the cloud is there and serves the network; bring it the profiles that it lacks.
+    async def greet(self, *, hurry: bool = False) -> None:
+        """Find out whether the cloud is there and serves the network; bring it the profiles that it lacks. `hurry`: something waits for it.
 
         Raises UplinkError if not: also, and said once, if it runs another network, or is no SplitDNN cloud.
         """
         try:
-            await self.uplink.greet()
+            await self.uplink.greet(hurry=hurry)
         except MismatchError as error:
             self._leave_out(str(error))
             raise UplinkError("refused", str(error)) from None

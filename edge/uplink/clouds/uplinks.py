@@ -87,7 +87,7 @@ class Uplinks:
 
         Raises MismatchError if all of them run something else that the edge is not going to take.
         """
-        self._greetings = {asyncio.create_task(seat.greet()): seat for seat in self._seats}
+        self._greetings = {asyncio.create_task(seat.greet(hurry=True)): seat for seat in self._seats}
         waiting = set(self._greetings)
         while waiting and not any(seat.joined for seat in self._seats):
             _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from shared.wire.session.messages import Hello
 
 
+OPENING_S = 10.0
+
+
 @dataclass(frozen=True, slots=True)
 class Means:
     """What a session is made of, besides itself."""
@@ -29,22 +32,22 @@ class Means:
     flow: Flow
     estimate: Estimate
     metrics: SessionMetrics
-    patience_s: float
-    """For a connection, and once more for the cloud's welcome."""
+    going_on_s: Callable[[], float]
+    """For another connection after a break, and once more for the cloud's welcome; the first has OPENING_S, as no frame waits for it."""
     clock: Callable[[], float]
 
 
 async def open_connection(
-    means: Means, hello: Hello, first_number: int
+    means: Means, hello: Hello, first_number: int, patience_s: float = OPENING_S
 ) -> tuple[Connection, EdgeConnection, Welcome]:
-    """A connection over which frames may be sent, the first of this number. Raises NoUpgradeError.
+    """A connection over which frames may be sent, the first of this number. Raises NoUpgradeError, also if it or the welcome takes longer.
 
     The welcome shows the estimate the round trip.
     """
-    connection = await Connection.open(means.client, means.patience_s)
+    connection = await Connection.open(means.client, patience_s)
     try:
         protocol = EdgeConnection(first_number)
-        welcome = await _greet(connection, protocol, hello, means)
+        welcome = await _greet(connection, protocol, hello, means, patience_s)
     except BaseException as error:
         await connection.abort()
         if isinstance(error, TimeoutError):
@@ -58,9 +61,11 @@ async def open_connection(
     return connection, protocol, welcome
 
 
-async def _greet(connection: Connection, protocol: EdgeConnection, hello: Hello, means: Means) -> Welcome:
+async def _greet(
+    connection: Connection, protocol: EdgeConnection, hello: Hello, means: Means, patience_s: float
+) -> Welcome:
     """Raises TimeoutError, BrokenOffError, WireError."""
-    async with asyncio.timeout(means.patience_s):
+    async with asyncio.timeout(patience_s):
         sent_at = means.clock()
         size = await connection.send(protocol.hello(hello))
         message = await connection.receive()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.uplink.session.connection import NoUpgradeError
-from edge.uplink.session.opening import open_connection
+from edge.uplink.session.opening import OPENING_S, open_connection
 from edge.uplink.session.passage import Passage, UnsentError, lose
 from edge.uplink.session.pump import Pump
 from edge.uplink.session.traffic import Traffic
@@ -132,7 +132,7 @@ class Session:
                 await self._traffic.connection.abort()
 
     async def _begin(self) -> Welcome:
-        welcome = await self._connect(b"", ())
+        welcome = await self._connect(b"", (), OPENING_S)
         self.is_open = True
         self._metrics.opened.inc()
         self._metrics.open.inc()
@@ -140,10 +140,10 @@ class Session:
             self.opened.set_result(None)
         return welcome
 
-    async def _connect(self, session: bytes, unanswered: tuple[int, ...]) -> Welcome:
+    async def _connect(self, session: bytes, unanswered: tuple[int, ...], patience_s: float) -> Welcome:
         """A connection, and the cloud's welcome over it. Raises NoUpgradeError."""
         hello = replace(self._hello, session=session, unanswered=unanswered)
-        connection, protocol, welcome = await open_connection(self._means, hello, self._next)
+        connection, protocol, welcome = await open_connection(self._means, hello, self._next, patience_s)
         earlier, self._is_up = self._traffic, True
         self._traffic = Traffic(connection, protocol, welcome, self._means)
         if earlier:
@@ -186,7 +186,7 @@ class Session:
         for pause_s in _PAUSES_S:
             await asyncio.sleep(pause_s)
             try:
-                welcome = await self._connect(session, tuple(self._traffic.waiting))
+                welcome = await self._connect(session, tuple(self._traffic.waiting), self._means.going_on_s())
             except NoUpgradeError as error:
                 if pause_s == _PAUSES_S[-1] or error.reason not in ("closed", "unreachable"):
                     self._metrics.reconnects.labels(result="failed").inc()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.uplink.session.carrying.estimate import Estimate
 from edge.uplink.session.connection import NoUpgradeError
-from edge.uplink.session.opening import Means
+from edge.uplink.session.opening import OPENING_S, Means
 from edge.uplink.session.session import Session
 from shared.security.escape import shown
 from shared.wire.session.messages import Hello
@@ -31,7 +31,8 @@ _MOST = 4
 """Different questions that have a session each; cameras with others ask by HTTP."""
 _SHORTEST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 300.0
-_LONGEST_STEP_S = 10.0
+_TRIPS = 6.0
+"""Round trips of the link that a connection may take: four with TLS, and a lost segment."""
 _LONGEST_HOLD_S = 0.5
 """Frames wait no longer, and at most for half their deadline, until a session is open that takes another's place."""
 _BRIEF_S = 3.0
@@ -164,10 +165,14 @@ class Sessions:
     def _begin(self, slot: _Slot, query: str) -> None:
         line = self._line
         hello = Hello(self._fingerprint, query, max(1, round(1e3 * slot.deadline_s)))
-        patience_s = min(_LONGEST_STEP_S, max(1.0, slot.deadline_s))
         estimate = Estimate(line.link, self._clock)
+
+        def going_on_s() -> float:
+            """Frames may wait in it meanwhile."""
+            return min(OPENING_S, max(1.0, slot.deadline_s, _TRIPS * line.link.state.round_trip_s))
+
         session = Session(
-            hello, Means(line.client, line.flow, estimate, self._metrics, patience_s, self._clock)
+            hello, Means(line.client, line.flow, estimate, self._metrics, going_on_s, self._clock)
         )
         session.on_leave = partial(self._left, slot, session, query)
         session.on_end = partial(self._ended, slot, session)

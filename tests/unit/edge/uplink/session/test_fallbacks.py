@@ -8,6 +8,7 @@ import pytest
 from kits.streaming import Camera, opened, with_sessions
 from kits.uplink import HERE, metric
 
+from edge.uplink.session import session
 from edge.uplink.session.metrics import FALLBACKS
 
 
@@ -52,7 +53,9 @@ def test_a_cloud_that_refuses_says_why(status, reason):
     with_sessions(check)
 
 
-def test_a_connection_that_is_closed_at_once_or_hangs():
+def test_a_connection_that_is_closed_at_once_or_hangs(monkeypatch):
+    monkeypatch.setattr(session, "OPENING_S", 1.0)
+
     async def closed(cloud, uplink):
         cloud.closes_at_once = True
         await uplink.greet()
@@ -191,3 +194,19 @@ def test_a_frame_that_is_sent_twice_claims_its_bytes_twice(left):
         assert uplink.circuit.is_closed
 
     with_sessions(check)
+
+
+def test_over_a_long_way_going_on_after_a_break_has_its_round_trips(monkeypatch):
+    """Frames wait in the session meanwhile, so it has no longer than it needs."""
+
+    async def check(_cloud, uplink):
+        await opened(uplink)
+        (own,) = uplink._sessions._all
+        trips = SimpleNamespace(round_trip_s=0.01)
+        monkeypatch.setattr(uplink._line, "link", SimpleNamespace(state=trips))
+        found = []
+        for trips.round_trip_s in (0.01, 0.6, 5.0):
+            found.append(own._means.going_on_s())
+        assert found == pytest.approx([1.5, 3.6, 10.0])
+
+    with_sessions(check, deadline_s=1.5)

@@ -16,7 +16,7 @@ from cloud.workers.lifecycle import State
 from shared.codecs.calibrated.profile import HASH_BYTES
 from shared.errors import ProfileContentError, UnavailableError
 from shared.security.rights import Right, one_of
-from shared.wire.http import require_identity
+from shared.wire.profile import encoding_of, transfer_s
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
@@ -26,8 +26,8 @@ PROFILES = "/profiles"
 _NAME = re.compile(rf"[0-9a-f]{{{2 * HASH_BYTES}}}")
 _LOOKING_S = 5.0
 """How long whoever asks for a profile waits until it was looked for elsewhere."""
-_ARRIVAL_S = 120.0
-"""How long a body may take to arrive: enough for 4 MB at 300 kbit/s, which no frame's deadline is."""
+_SLACK_S = 20.0
+"""By how much longer the cloud waits for a profile than its edge does."""
 
 
 class ProfilesHandler(Handler):
@@ -103,15 +103,17 @@ class ProfileHandler(BodyHandler):
                     "name": f"the first {HASH_BYTES} bytes of the file's SHA-256, as lower-case digits"
                 },
             )
-        require_identity(self.request.headers.get("Content-Encoding"))
-        self.connection().set_body_timeout(max(_ARRIVAL_S, self.service.settings.request_timeout_s))
+        self._encoding = encoding_of(self.request.headers.get("Content-Encoding"))
+        arrival_s = transfer_s(self._declared()) + _SLACK_S
+        self.connection().set_body_timeout(max(arrival_s, self.service.settings.request_timeout_s))
 
     async def respond(self, body: Body) -> None:
         service = self.service
         try:
             new, dropped = await service.profile_desk.take(
-                self._name, bytes(body.whole()), self.account, service.networks
-            )
+                self._name, bytes(body.whole()), self.account, service.networks,
+                encoding=self._encoding, most_bytes=service.max_profile_bytes,
+            )  # fmt: skip
         except asyncio.CancelledError:  # the server stops
             raise UnavailableError("the server is stopping; try again later") from None
         if new:

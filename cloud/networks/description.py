@@ -8,6 +8,7 @@ from shared import __version__
 from shared.codecs import known_codecs
 from shared.limits import MAX_ELEMENTS, MAX_FILE_PIXELS, MAX_PICTURE_PIXELS, MAX_TENSORS
 from shared.wire import frame as wire
+from shared.wire.profile import ENCODINGS
 
 if TYPE_CHECKING:
     from cloud.service import Service
@@ -23,6 +24,7 @@ def description(service: Service) -> dict[str, Any]:
         "also_serves": service.networks.also_serves(),
         "codecs": {codec.name: codec.id for codec in known_codecs().values()},
         "profiles": service.profiles.names(),
+        "profile_encodings": list(ENCODINGS),
         "wire_versions": list(wire.VERSIONS),
         "session_protocols": [1] if service.sessions.are_served else [],
         "limits": {

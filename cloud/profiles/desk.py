@@ -12,6 +12,8 @@ from cloud.bodies.json.body import check_shapes
 from cloud.networks.transfers import Transfers
 from shared.codecs.calibrated.profile import Profile, digest_of
 from shared.errors import ProfileContentError, RequestError
+from shared.limits import MAX_PROFILE_BYTES
+from shared.wire.profile import IDENTITY, ZSTD, unpack
 from shared.wire.server.rate import Rate
 
 if TYPE_CHECKING:
@@ -74,14 +76,25 @@ class ProfileDesk:
         self._told_at = float("-inf")
 
     async def take(
-        self, name: str, data: bytes, account: Account, networks: Networks
+        self,
+        name: str,
+        data: bytes,
+        account: Account,
+        networks: Networks,
+        *,
+        encoding: str = IDENTITY,
+        most_bytes: int = MAX_PROFILE_BYTES,
     ) -> tuple[bool, list[str]]:
         """Check and keep a profile for a client; whether it is new here, and the names of those that it pushed out.
+
+        `encoding`: of `data`, one of shared/wire/profile.py's; `most_bytes`: of what is in it.
 
         Raises RequestError.
         """
         with self._places.place(account.name):
             async with self._turns.one(account.name):
+                if encoding == ZSTD:  # in turn, as it takes memory that nobody has claimed
+                    data = await self._pools.profiles.run(unpack, data, most_bytes)
                 new, dropped = await self._pools.profiles.run(
                     self._add_charged, name, data, account, networks
                 )

@@ -22,7 +22,7 @@ from edge.uplink.connections import (
     refusal_of_proxy,
     tls_problem,
 )
-from edge.uplink.profiles.clouds import UNNAMED, Fleet
+from edge.uplink.profiles.clouds import Fleet
 from shared.errors import UplinkError
 from shared.observing.logs import mask_url
 from shared.security.escape import refuse_constant, shown
@@ -181,41 +181,11 @@ class CloudClient:
             )
             raise kind("unreachable", text) from None
 
-    async def put_profile(self, name: str, data: bytes, patience_s: float, cloud: str = UNNAMED) -> str:
-        """Upload a profile, to `cloud` where a balancer can see to that; the cloud that took it.
-
-        Raises UplinkError if none did: `profile` if it refuses this profile.
-        """
-        about: dict[str, Any] = {}
-        status, body = await self.request(
-            "PUT", f"/profiles/{name}", patience_s, about, data=data, headers=_meant_for(cloud)
-        )
-        if status not in (200, 201):
-            refusal = refusal_of(status, body, about.get("cloud"))
-            if refusal.reason != "busy":
-                refusal.reason = "profile" if status < 500 else "unreachable"  # a proxy's answer
-            raise refusal
-        return str(about.get("cloud", UNNAMED))
-
-    async def has_profile(self, name: str, patience_s: float, cloud: str) -> tuple[str, bool]:
-        """Ask whether a profile is there, which is a small question; the cloud that answers, and what. Raises UplinkError."""
-        about: dict[str, Any] = {}
-        status, body = await self.request(
-            "HEAD", f"/profiles/{name}", patience_s, about, headers=_meant_for(cloud)
-        )
-        if "cloud" not in about or status not in (200, 404):
-            raise refusal_of(status, body, about.get("cloud"))
-        return about["cloud"], status == 200
-
     async def _count_sent(
         self, _session: object, _context: object, sent: aiohttp.TraceRequestChunkSentParams
     ) -> None:
         if sent.method == "POST":  # a profile is not a frame
             self._sent.inc(len(sent.chunk))  # frames that are answered late or never count as well
-
-
-def _meant_for(cloud: str) -> dict[str, str]:
-    return {CLOUD_HEADER: cloud} if cloud else {}
 
 
 async def _note_fresh(_session: object, context: Any, _ended: object) -> None:

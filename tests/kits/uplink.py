@@ -121,7 +121,7 @@ async def fake_cloud(tls=None):
     app.router.add_post("/model", cloud._post)
     app.router.add_get("/profiles/{name}", cloud._describe)
     app.router.add_put("/profiles/{name}", cloud._put)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     cloud.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"

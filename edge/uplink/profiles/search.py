@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge.uplink.profiles.sending import has
 from shared.errors import UplinkError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ async def find_taker(
     for _ in range(min(_ROUNDS * len(clouds.known()) + 1, _MOST_QUESTIONS)):
         questions.inc()
         try:
-            asked, there = await client.has_profile(name, patience_s, cloud)
+            asked, there = await has(client, name, patience_s, cloud)
         except UplinkError:  # whatever it is, the upload's answer says more
             if not clouds.are_several():
                 return True

@@ -11,8 +11,10 @@ from edge.uplink.client import ProxyError
 from edge.uplink.profiles.clouds import UNNAMED
 from edge.uplink.profiles.holders import PERIOD_S, Holders
 from edge.uplink.profiles.search import find_taker
+from edge.uplink.profiles.sending import PackedError, put
 from shared.errors import UplinkError
 from shared.wire.cloud_id import cloud_id_in
+from shared.wire.profile import IDENTITY, ZSTD, pack, transfer_s
 
 if TYPE_CHECKING:
     from edge.uplink.client import CloudClient
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-UPLOAD_TIMEOUT_S = 100.0
-"""Not a frame's deadline, as a profile may be megabytes; the cloud waits for it longer than this."""
+LEISURE_S = 20.0
+"""So long at most the first frame waits for a profile that is on its way: over a thin link megabytes take minutes."""
 _LARGE_BYTES = 32 << 10
 """So long a profile is worth a question before it is sent: the cloud may have it, or find it at another."""
 PAUSE_S = 30.0
@@ -44,6 +46,8 @@ class ProfileUpload:
         self._started = 0.0
         self._paused_until = self._ended = self._short_until = float("-inf")
         self._told = ""
+        self.packs = False
+        """Whether the cloud has said that it unpacks what comes packed."""
         self.holders = Holders(client.clouds)
         self.taken = 0
         """Uploads that a cloud took. A frame that was sent before the latest of them need not ask for another."""
@@ -54,8 +58,9 @@ class ProfileUpload:
         return self.holders.are_there()
 
     def is_listed(self, said: dict[str, Any]) -> bool:
-        """Whether `said`, the answer to `GET /model`, lists the profile."""
-        profiles = said.get("profiles")
+        """Whether `said`, the answer to `GET /model`, lists the profile; it says as well how one may come."""
+        profiles, encodings = said.get("profiles"), said.get("profile_encodings")
+        self.packs = isinstance(encodings, list) and ZSTD in encodings
         listed = isinstance(profiles, list) and self._profile.name in profiles
         self.holders.note(cloud_id_in(said.get("cloud")) or UNNAMED, there=listed)
         if listed:
@@ -63,14 +68,14 @@ class ProfileUpload:
         return listed
 
     async def bring_at_leisure(self, cloud: str = UNNAMED) -> None:
-        """Bring the profile, however long it takes: to `cloud`, where a balancer can see to that.
+        """Bring the profile to `cloud`, where a balancer can see to that; it goes on beside the frames if it takes long.
 
         Raises UplinkError if the cloud went away. A refusal is logged, and is not an error until there is a frame.
         """
         if not self._task and not self._may_send():
             return
         try:
-            await self._wait(self._under_way(cloud), UPLOAD_TIMEOUT_S + 1)
+            await self._wait(self._under_way(cloud), LEISURE_S)
         except UplinkError as error:
             if error.reason != "profile":
                 raise
@@ -183,17 +188,23 @@ class ProfileUpload:
         )
 
     async def _put(self, cloud: str) -> str:
-        """Send it, and once more if a balancer had no cloud for it; the cloud that took it. Raises UplinkError."""
-        name, data = self._profile.name, self._profile.data
+        """Send it, and once more if a balancer had no cloud for it, or takes none that is packed; the cloud that took it. Raises UplinkError."""
         self.holders.sent()
         try:
-            return await self._client.put_profile(name, data, UPLOAD_TIMEOUT_S, cloud)
+            return await self._put_once(cloud)
         except ProxyError as error:
             self._metrics.proxy_answered(error.status)
             if not error.passes or not self._may_send():
                 raise
+        except PackedError:
+            self.packs = False
         self.holders.sent()
-        return await self._client.put_profile(name, data, UPLOAD_TIMEOUT_S, cloud)
+        return await self._put_once(cloud)
+
+    async def _put_once(self, cloud: str) -> str:
+        data = self._profile.data
+        body = await asyncio.to_thread(pack, data) if self.packs else (data, IDENTITY)
+        return await put(self._client, self._profile.name, body, transfer_s(len(body[0])), cloud)
 
     def _failed(self, error: UplinkError) -> UplinkError:
         """Log the error once, and pause: an upload that took long to fail is not retried at once."""

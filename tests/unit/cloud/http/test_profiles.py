@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import zstandard
 from kits.cloud import WAIT_S, Server, request, until
 from kits.gain import Gained, gain_profile
 
@@ -45,6 +46,22 @@ def test_a_profile_is_brought_once_and_its_frames_are_answered(
     assert answer.json["top"] == fresh.frame(pack(np.linspace(-1, 1, 512, dtype=np.float32))).json["top"]
     until(lambda: fresh.metric("requests_total", endpoint="/profiles", code="201") == 1)
     until(lambda: fresh.metric("requests_total", endpoint="/profiles", code="200") == 5)
+    until(fresh.is_empty)
+
+
+def test_a_packed_profile_is_the_same_one(fresh: Server, make: Any, framed: Any) -> None:
+    profile = make(4.0)
+    assert fresh.ask("GET", "/model").json["profile_encodings"] == ["identity", "zstd"]
+    packed = {"Content-Encoding": "zstd"}
+    body = zstandard.compress(profile.data)
+    assert fresh.ask("PUT", f"/profiles/{profile.name}", body, **packed).status == 201
+    assert fresh.put_profile(profile.data).status == 200
+    assert fresh.frame(framed(profile)).status == 200
+    bomb = zstandard.compress(bytes(1 << 20))
+    refusal = fresh.ask("PUT", f"/profiles/{profile.name}", bomb, **packed).refused(413, "too_large")
+    assert refusal["accepted"] == {"max_bytes": 8 * len(bomb)}
+    assert fresh.ask("PUT", f"/profiles/{profile.name}", body[:-1], **packed).refused(422, "bad_profile")
+    assert fresh.ask("PUT", f"/profiles/{profile.name}", body, **{"Content-Encoding": "gzip"}).refused(415, "media_type")
     until(fresh.is_empty)
 
 

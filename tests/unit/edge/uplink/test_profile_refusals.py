@@ -144,7 +144,7 @@ def test_a_cloud_that_goes_away_during_the_first_upload_opens_the_circuit(put):
 
 
 def test_an_upload_that_takes_too_long_is_not_begun_again_at_once(monkeypatch, caplog):
-    monkeypatch.setattr(profiles, "UPLOAD_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(profiles, "transfer_s", lambda _size: 0.1)
 
     async def check(cloud, keeping, uplink):
         keeping.go_on.clear()

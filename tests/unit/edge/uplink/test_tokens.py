@@ -11,6 +11,7 @@ from kits.uplink import FRAME, GOOD, HERE, fake_cloud, make_uplink, metric, refu
 
 from edge.network.agreed_weights import agreed_weights
 from edge.network.download import get, open_session
+from edge.uplink.profiles.sending import put
 from shared.errors import FetchError, MismatchError, UplinkError
 from shared.security.tokens.bearer import Bearer
 from shared.security.tokens.keyring import new_token
@@ -58,7 +59,7 @@ def test_every_request_shows_it(bearer):
         await uplink.check()
         await uplink.ask(FRAME)
         await uplink.tail_times()
-        await uplink._client.put_profile("0" * 32, b"x", 1.0)
+        await put(uplink._client, "0" * 32, (b"x", "identity"), 1.0)
 
     with_cloud(check, bearer=bearer)
     assert {name: guard.shown for name, guard in guards.items()} == {

@@ -12,6 +12,7 @@ from kits.uplink import CLASS, FRAME, GOOD, MODEL, frame_of, metric, refusal, wi
 
 from edge.uplink.asking import exchange as exchange_module
 from edge.uplink.circuit import State
+from edge.uplink.profiles.sending import put
 from shared.tasks.classify import Classes, Classify
 from shared.tasks.spec import Wanted
 from shared.wire.http import CONTENT_TYPE
@@ -198,7 +199,7 @@ def test_what_takes_minutes_beside_the_frames_leaves_them_their_connections():
         cloud.tail_times = cloud.put = hold
         client = uplink._client
         slow = [
-            asyncio.create_task(each) for each in (uplink.tail_times(), client.put_profile("x", b"x", 60.0))
+            asyncio.create_task(each) for each in (uplink.tail_times(), put(client, "x", (b"x", "identity"), 60.0))
         ]
         while len(client._session.connector._acquired) < len(slow):
             await asyncio.sleep(0)

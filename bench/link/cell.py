@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.emulator.link import Link
 from bench.link.diary import Diary
+from bench.link.flight import FILLING, WARM
 from edge.planning.pinned import PinnedPilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.planning.planner import Conditions, Option, predict
@@ -88,6 +89,11 @@ class Outcome:
         return min(self.value_ms(OUTPUT), self.value_ms(self.cloud_only)) / self.value_ms(self.chosen)
 
 
+def counted(objective: str, frames: int) -> tuple[int, int]:
+    """How many frames are not counted, and how many are, where a plan is measured by so many."""
+    return (WARM, frames) if objective == "latency" else (WARM + FILLING, 4 * frames)
+
+
 @dataclass(frozen=True)
 class Measuring:
     """Measures cells for one edge. `cockpit` is that of an edge that is not slowed."""
@@ -143,7 +149,7 @@ class Measuring:
         return outcome
 
     def _measure(self, cockpit: Cockpit, plan: Plan, left_s: float) -> float:
-        frames = self.frames if self._by_latency else 4 * self.frames
+        _, frames = counted(self.cockpit.settings.objective, self.frames)
         flight = cockpit.fly(
             lambda _, metrics: PinnedPilot(plan, PlanMetrics(metrics)),
             one_by_one=self._by_latency,

@@ -21,12 +21,13 @@ from bench.harness.network import frames_of
 from bench.harness.priority import on_core
 from bench.harness.process import Process
 from bench.harness.system import Cloud, Setup, running_cloud
-from bench.link.cell import Cell, Measuring, Outcome
+from bench.link.cell import Cell, Measuring, Outcome, counted
 from bench.link.flight import Cockpit
 from bench.link.kept import Kept
 from bench.link.options import LinkOptions
 from bench.link.report import findings
 from bench.link.steps import steps
+from bench.link.typical import typical_first
 from bench.report.report import Findings, about, commit, publish
 from edge.config import EdgeSettings
 from edge.frames.preprocess import Preprocess
@@ -96,8 +97,10 @@ def _run(options: LinkOptions) -> list[Path]:
             },
         )
         model, plans = _load(settings)
+        preprocess = Preprocess(model.recipe)
         frames = list(itertools.islice(frames_of(options.source), _FRAMES))
-        cockpit = Cockpit(settings, model, plans, frames, Preprocess(model.recipe))
+        frames = typical_first(frames, preprocess, *counted(options.objective, options.frames))
+        cockpit = Cockpit(settings, model, plans, frames, preprocess)
         times = _tail_times(cockpit)
         if options.steps:
             table = steps(cockpit, times, emulator, short=options.quick)

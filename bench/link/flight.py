@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from edge.planning.plan import Plan
     from shared.network.model import Model
 
-_WARM = 2
-"""Frames that are not counted: connections are made, caches filled."""
+WARM, FILLING = 2, 2
+"""Frames that are not counted: connections are made, caches filled; and more where queues fill."""
 
 
 class Pictures:
@@ -71,8 +71,8 @@ class Pictures:
             self._may_go.acquire()
         if time.monotonic() >= self.until:
             return None
-        self.given += 1
-        return Shot(self._frames[self.given % len(self._frames)], self.given - 1)
+        number, self.given = self.given, self.given + 1
+        return Shot(self._frames[number % len(self._frames)], number)
 
     def answered(self, _record: Record) -> None:
         """The next frame may go."""
@@ -100,14 +100,14 @@ class Flight:
 
         Infinite where time was over before two were counted.
         """
-        if len(self.records) <= _WARM + (0 if by_latency else 3):
+        if len(self.records) <= WARM + (0 if by_latency else FILLING + 1):
             return math.inf
         if by_latency:
             return statistics.median(
                 each.latency_ms - sum(ms for name, ms in each.stages_ms.items() if name.startswith("wait_"))
-                for each in self.records[_WARM:]
+                for each in self.records[WARM:]
             )
-        arrived = self.arrived[_WARM + 2 :]
+        arrived = self.arrived[WARM + FILLING :]
         return 1e3 * (arrived[-1] - arrived[0]) / max(1, len(arrived) - 1)
 
 
@@ -180,7 +180,7 @@ class Cockpit:
     ) -> Flight:
         """Frames until there are so many, or so many seconds are over; `frames` come on top of those not counted."""
         flight, source = Flight(), Pictures(self.frames, one_by_one=one_by_one)
-        settings = self.settings.model_copy(update={"frames": frames + _WARM + (0 if one_by_one else 2)})
+        settings = self.settings.model_copy(update={"frames": frames + WARM + (0 if one_by_one else FILLING)})
 
         async def play() -> None:
             async with self.uplink(flight.metrics) as uplink:

@@ -61,7 +61,9 @@ def test_a_packed_profile_is_the_same_one(fresh: Server, make: Any, framed: Any)
     refusal = fresh.ask("PUT", f"/profiles/{profile.name}", bomb, **packed).refused(413, "too_large")
     assert refusal["accepted"] == {"max_bytes": 8 * len(bomb)}
     assert fresh.ask("PUT", f"/profiles/{profile.name}", body[:-1], **packed).refused(422, "bad_profile")
-    assert fresh.ask("PUT", f"/profiles/{profile.name}", body, **{"Content-Encoding": "gzip"}).refused(415, "media_type")
+    assert fresh.ask("PUT", f"/profiles/{profile.name}", body, **{"Content-Encoding": "gzip"}).refused(
+        415, "media_type"
+    )
     until(fresh.is_empty)
 
 

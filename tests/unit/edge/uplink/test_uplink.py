@@ -199,7 +199,8 @@ def test_what_takes_minutes_beside_the_frames_leaves_them_their_connections():
         cloud.tail_times = cloud.put = hold
         client = uplink._client
         slow = [
-            asyncio.create_task(each) for each in (uplink.tail_times(), put(client, "x", (b"x", "identity"), 60.0))
+            asyncio.create_task(each)
+            for each in (uplink.tail_times(), put(client, "x", (b"x", "identity"), 60.0))
         ]
         while len(client._session.connector._acquired) < len(slow):
             await asyncio.sleep(0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bench.link.flight import Cockpit
     from edge.metrics import EdgeMetrics
-    from edge.planning.conditions import TailTimes
+    from edge.planning.costs.tail_times import TailTimes
     from edge.planning.plan import Plan
 
 _HOPELESS = 1.5

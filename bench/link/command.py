@@ -33,7 +33,7 @@ from edge.config import EdgeSettings
 from edge.frames.preprocess import Preprocess
 from edge.metrics import EdgeMetrics
 from edge.planning.choices import make_plans
-from edge.planning.conditions import TailTimes, parse_tail_times
+from edge.planning.costs.tail_times import TailTimes, parse_tail_times
 from shared.engines.load import load_network
 from shared.errors import SplitDNNError
 from shared.network.choice import NAMED_SECONDS

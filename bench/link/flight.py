@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from edge.config import EdgeSettings
     from edge.frames.way import Pilot
     from edge.output.results import Record
-    from edge.planning.conditions import TailTimes
+    from edge.planning.costs.tail_times import TailTimes
     from edge.planning.plan import Plan
     from shared.network.model import Model
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.emulator.thread import EmulatorThread
     from bench.link.flight import Cockpit, Flight
     from edge.metrics import EdgeMetrics
-    from edge.planning.conditions import TailTimes
+    from edge.planning.costs.tail_times import TailTimes
     from edge.planning.planner import Decision, Option
     from edge.uplink.uplink import Uplink
 

@@ -16,7 +16,7 @@ from cloud.workers.lifecycle import State
 from shared.codecs.calibrated.profile import HASH_BYTES
 from shared.errors import ProfileContentError, UnavailableError
 from shared.security.rights import Right, one_of
-from shared.wire.profile import encoding_of, transfer_s
+from shared.wire.profile import SLACK_S, encoding_of, transfer_s
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
@@ -26,8 +26,6 @@ PROFILES = "/profiles"
 _NAME = re.compile(rf"[0-9a-f]{{{2 * HASH_BYTES}}}")
 _LOOKING_S = 5.0
 """How long whoever asks for a profile waits until it was looked for elsewhere."""
-_SLACK_S = 20.0
-"""By how much longer the cloud waits for a profile than its edge does."""
 
 
 class ProfilesHandler(Handler):
@@ -104,7 +102,8 @@ class ProfileHandler(BodyHandler):
                 },
             )
         self._encoding = encoding_of(self.request.headers.get("Content-Encoding"))
-        arrival_s = transfer_s(self._declared()) + _SLACK_S
+        size = self._declared()
+        arrival_s = transfer_s(size if size <= self.limit() else 0) + SLACK_S
         self.connection().set_body_timeout(max(arrival_s, self.service.settings.request_timeout_s))
 
     async def respond(self, body: Body) -> None:

@@ -94,7 +94,7 @@ class ProfileDesk:
         with self._places.place(account.name):
             async with self._turns.one(account.name):
                 if encoding == ZSTD:  # in turn, as it takes memory that nobody has claimed
-                    data = await self._pools.profiles.run(unpack, data, most_bytes)
+                    data = await self._pools.profiles.run(_unpacked, data, most_bytes, account)
                 new, dropped = await self._pools.profiles.run(
                     self._add_charged, name, data, account, networks
                 )
@@ -239,3 +239,8 @@ class ProfileDesk:
         if self._clock() >= self._told_at + _TELL_S:
             self._told_at = self._clock()
             _log.warning("the folder of profiles: %s; profiles come from edges then", error)
+
+
+def _unpacked(data: bytes, most_bytes: int, account: Account) -> bytes:
+    with account.computing():
+        return unpack(data, most_bytes)

@@ -73,10 +73,10 @@ class Switch:
         """Put the first edition into force, of the network that `model` names; `begun` loads it already. Raises StartupError."""
         loaded = await (asyncio.wrap_future(begun) if begun else self._load(model, None))
         try:
-            self._uplink = await self._greeted(loaded)
+            self._uplink = await self._greeted(loaded, hurry=True)
         except MismatchError as error:
             loaded = await self._as_the_cloud(loaded, error)
-            self._uplink = await self._greeted(loaded)
+            self._uplink = await self._greeted(loaded, hurry=True)
         self.editions = Editions(self._in_force(loaded, self._uplink))
         return loaded
 
@@ -130,8 +130,11 @@ class Switch:
             lambda: self._load_network(settings, self._cameras, self._threads, self._metrics, before=before),
         )
 
-    async def _greeted(self, loaded: Loaded) -> Uplink | Uplinks:
-        """The way to the cloud, or to several, for this network; if its frames are to travel, both sides are compared first."""
+    async def _greeted(self, loaded: Loaded, *, hurry: bool = False) -> Uplink | Uplinks:
+        """The way to the cloud, or to several, for this network; if its frames are to travel, both sides are compared first.
+
+        `hurry`: the first frame waits for that.
+        """
         plans = [plan for each in loaded.plans.values() for plan in each]
         thresholds = [camera.threshold for camera in self._cameras] or [self._settings.threshold]
         threshold = self._settings.threshold
@@ -149,7 +152,7 @@ class Switch:
         )
         try:
             if any(plan.codec for plan in plans):
-                await uplink.check()
+                await uplink.check(hurry=hurry)
         except BaseException:
             await uplink.close()
             raise

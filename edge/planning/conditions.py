@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from edge.planning.costs.prediction import taken
+from edge.planning.costs.prediction import narrowest_s, unhindered_s
 from edge.planning.costs.sizes import Sizes
+from edge.planning.costs.tail_times import TailTimes
 from edge.planning.costs.wire import OneByOne
 from edge.planning.planner import Conditions
-from shared.limits import MAX_TAIL_TIMES
 from shared.observing.counting.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -27,67 +26,16 @@ _EDGE_STEPS = ("preprocess", "head", "encode")
 _CLOUD_STEPS = ("queue", "decode", "tail")
 _TELLING_S = 0.003
 """A computation that is expected to be shorter does not show how fast a machine is."""
-_MOST_TOGETHER = 1 << 16
-"""Frames of one batch, at most, as far as a cloud's word is taken for it."""
-_LONGEST_MS = 3.6e6
-"""An hour: no cloud answers a tail that takes longer."""
 _MAX_RATIO = 100.0
 """How many times slower or faster than surveyed a machine is taken to be at most, whatever is measured."""
 _AT_ONCE = 0.1
 """Share of its time on the edge for which a frame waits for the uplink at most if it is the edge that all wait for."""
-_MOST_CROWDED = 3.0
-"""More than that is no matter of how frames meet, and shows in other estimates."""
+_FULL = 0.5
+"""Of the time between two answers: who waits less for a place has not found all taken for long."""
+_MOST_CROWDED = 2.0
+"""More is no matter of how frames meet, and shows in other estimates."""
 _LEAST_OVERLAP = 1 / 3
 """The edge works on three frames at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class TailTimes:
-    """Seconds that one run of a tail takes at the cloud."""
-
-    alone_s: Mapping[str, float]
-    """With one frame, by split point."""
-    by_batch_s: Mapping[int, Mapping[str, float]]
-    """With this many frames together, by split point."""
-
-    def batched_s(self, frames: int) -> Mapping[str, float]:
-        """The share of one frame, by split point, if `frames` of them come at the same time."""
-        sizes = [size for size in self.by_batch_s if size <= frames]
-        if not sizes:
-            return self.alone_s
-        size = max(sizes)
-        return {name: seconds / size for name, seconds in self.by_batch_s[size].items()}
-
-    def together_s(self, frames: int, split_point: str) -> float:
-        """By how much longer than one frame so many take that come at the same time, or as many as were timed."""
-        sizes = [size for size in self.by_batch_s if size <= frames]
-        whole_s = self.by_batch_s[max(sizes)].get(split_point, 0.0) if sizes else 0.0
-        return max(0.0, whole_s - self.alone_s.get(split_point, whole_s))
-
-
-def parse_tail_times(said: Mapping[str, Any]) -> TailTimes | None:
-    """From the JSON object that `GET /tail-times` answered; None if it makes no sense."""
-    try:
-        sizes, tails = said["batch_sizes"], said["tails_ms"]
-        if len(sizes) * len(tails) > MAX_TAIL_TIMES or not all(map(_is_size, sizes)):
-            return None
-        rows = {name: [_seconds(ms) for ms in row[: len(sizes)]] for name, row in tails.items()}
-        by_batch = {
-            size: {name: row[place] for name, row in rows.items()} for place, size in enumerate(sizes)
-        }
-        return TailTimes(by_batch[1], by_batch)
-    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
-        return None
-
-
-def _is_size(size: Any) -> bool:
-    return type(size) is int and 1 <= size <= _MOST_TOGETHER
-
-
-def _seconds(milliseconds: Any) -> float:
-    if isinstance(milliseconds, bool) or not 0 <= milliseconds <= _LONGEST_MS:
-        raise ValueError
-    return float(milliseconds) / 1e3
 
 
 class _Cloud:
@@ -121,6 +69,7 @@ class Observations:
         self._allowed = allowed
         self._queue_size = queue_size
         self._overlap, self._crowding = Tracker(), Tracker()
+        self._delivered = 0
         self._sizes = Sizes()
         self._in_flight = in_flight
         self._deadline_s = deadline_s
@@ -134,9 +83,12 @@ class Observations:
         """Usual latency under the plan in force, without waiting in the edge's own queues; None before its first frame."""
         return self._latency.value
 
-    def new_plan(self) -> None:
-        """Another plan is now in force: forget the latency of the one before."""
+    def new_plan(self, *, is_local: bool = False) -> None:
+        """Another plan is now in force: forget the latency of the one before, and what will not be seen again while nothing travels."""
         self._latency.reset()
+        self._delivered = 0
+        if is_local:
+            self._crowding.reset()
 
     def take_tail_times(self, times: TailTimes, cloud: str | None = None) -> None:
         """The cloud, which of several, takes so long for its tails."""
@@ -230,20 +182,26 @@ class Observations:
         gap_s = 0.0 if self._pace.interval_s else self._pace.gap_s
         if gap_s and took_s and steps_s.get("wait_uplink", 0.0) < _AT_ONCE * took_s:
             self._overlap.add(min(1.0, max(_LEAST_OVERLAP, gap_s / took_s)))
-        if option.codec is not None and steps_s.get("wait_uplink", 0.0) >= _AT_ONCE * took_s:
-            self._crowded(option, steps_s.get("send", 0.0))
         if latency_s is not None:
             own_queues_s = sum(each for step, each in steps_s.items() if step.startswith("wait_"))
             self._latency.add(max(0.0, latency_s - own_queues_s))
+            self._delivered += 1
+            # Those before went out behind another plan's.
+            if option.codec is not None and self._delivered > self._in_flight:
+                self._crowded(option, steps_s.get("wait_uplink", 0.0), steps_s.get("send", 0.0))
 
-    def _crowded(self, option: Option, away_s: float) -> None:
-        """A frame found all places under way taken, and came back after so long: by Little's law all places last so many times as long as one
-        is waited for.
+    def _crowded(self, option: Option, waited_s: float, away_s: float) -> None:
+        """The cloud answered a frame that had waited for a place under way, and was away so long.
+
+        By Little's law all places together last so many times as long as one is waited for, if all are taken.
         """
-        expected_s = taken(option, self.conditions())
-        if away_s and expected_s >= _TELLING_S:
-            crowding = away_s / self._in_flight / expected_s
-            self._crowding.add(min(_MOST_CROWDED, max(1 / _MOST_CROWDED, crowding)))
+        taken_s, now = away_s / self._in_flight, self.conditions()
+        slowest_s = narrowest_s(option, now)
+        is_full = (
+            waited_s >= _FULL * taken_s and slowest_s >= _FULL * unhindered_s(option, now) / self._in_flight
+        )
+        if is_full and slowest_s >= _TELLING_S:
+            self._crowding.add(min(_MOST_CROWDED, max(1.0, taken_s / slowest_s)))
 
 
 def _bounded(times: float) -> float:

@@ -7,8 +7,9 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
-from edge.planning.conditions import Observations, TailTimes, parse_tail_times
+from edge.planning.conditions import Observations
 from edge.planning.costs.scouting import pause_s, scout
+from edge.planning.costs.tail_times import TailTimes, parse_tail_times
 from edge.planning.costs.wire import wire_of
 from edge.planning.pinned import PinnedPilot
 from edge.planning.planner import Decision, InForce, Objective, decide
@@ -169,7 +170,7 @@ class PlannedPilot:
         metrics.in_force(self._plans[option], now=True)
         metrics.predicted(decision.prediction.latency_s)
         self._since = self._clock()
-        self._seen.new_plan()
+        self._seen.new_plan(is_local=option.is_local)
         _log.info(
             "plan %s (%s): predicted %.1f ms, %.1f frames/s, %.0f bytes, agreement %.3f; %s times better than before; link "
             "%.2f Mbit/s, %.1f ms, cloud queue %.1f ms, this machine %.2f and the cloud %.2f times as slow as alone",

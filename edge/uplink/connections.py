@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
@@ -24,11 +26,22 @@ if TYPE_CHECKING:
 
 _FINAL = 200
 """From this status on it is the answer; those below (RFC 9110, 15.2) come before it."""
+_TAKEN_S = 30.0
+"""A peer, or a link, that takes nothing for so long has gone: else what is sent to it would be under way for as long as its whole time allows,
+minutes for a profile. A link that is cut for less costs no connection.
+"""
 _PIECE = 1 << 16
 """Bytes that are looked at together."""
 
 
 PROXY_LOGIN = "the proxy asks for another user and password; give them in --proxy"
+
+
+def _give_up_in_time(transport: asyncio.BaseTransport) -> None:
+    sock, option = transport.get_extra_info("socket"), getattr(socket, "TCP_USER_TIMEOUT", None)
+    if sock is not None and option is not None:
+        with contextlib.suppress(OSError):  # a system that knows the name and not the option
+            sock.setsockopt(socket.IPPROTO_TCP, option, round(1e3 * _TAKEN_S))
 
 
 class ExcessError(aiohttp.ClientPayloadError):
@@ -55,6 +68,7 @@ class _Connection(ResponseHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
         super().connection_made(transport)
+        _give_up_in_time(transport)
         if self._wire:
             self.transport = cast("asyncio.Transport", Counted(transport, self._wire))
 

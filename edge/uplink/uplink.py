@@ -118,14 +118,14 @@ class Uplink:
             self._line.sessions.remove(self._sessions)
         await self._sessions.close()
 
-    async def check(self) -> None:
-        """Compare both sides once, before the first frame, and bring the profile if there is one.
+    async def check(self, *, hurry: bool = True) -> None:
+        """Compare both sides once, before the first frame, and bring the profile if there is one. `hurry`: that frame waits for it.
 
         Raises MismatchError if the cloud runs something else. A cloud that is away is not an error: the circuit opens, and
         the edge answers until the cloud is back.
         """
         try:
-            await self.greet(hurry=True)
+            await self.greet(hurry=hurry)
         except UplinkError as error:
             self.circuit.open(f"no cloud at {self._client.url} ({error})")
 

@@ -9,8 +9,10 @@ from shared.errors import LimitError, MediaTypeError, ProfileContentError
 IDENTITY, ZSTD = "identity", "zstd"
 ENCODINGS = (IDENTITY, ZSTD)
 _LEVEL = 9
-_MOST_TIMES = 8
+_MOST_TIMES = 4
 """What is packed has at most so many times its bytes: a profile of ResNet-50 has 1.8 times, and memory is claimed for what comes."""
+SLACK_S = 20.0
+"""By how much longer a cloud waits for a profile than its edge does."""
 _LEAST_S, _MOST_S = 100.0, 900.0
 _LEAST_BYTES_PER_S = 4000.0
 

@@ -13,6 +13,8 @@ from kits.compose import compose
 
 from cloud.config import CloudSettings
 from cloud.frames.sessions.socket import PING_S
+from shared.limits import MAX_PROFILE_BYTES
+from shared.wire.profile import SLACK_S, transfer_s
 
 HAPROXY = {
     name: (ROOT / "deploy" / "balancer" / name).read_text(encoding="utf-8")
@@ -58,7 +60,7 @@ def test_haproxy_is_more_patient_than_the_clouds():
     bodies = re.findall(r"wait-for-body time (\w+) if (.*)$", HAPROXY["haproxy.cfg"], re.MULTILINE)
     assert {rule: seconds(text) for text, rule in bodies} == {
         "METH_POST": default_of("request_timeout_s"),
-        "{ method PUT }": 120.0,
+        "{ method PUT }": transfer_s(MAX_PROFILE_BYTES) + SLACK_S,
     }
     assert min(timeouts("haproxy-passed.cfg")[side] for side in ("client", "server")) > default_of(
         "idle_timeout_s"
@@ -146,6 +148,10 @@ def test_envoys_words_are_known_where_envoy_itself_does_not_look():
 def test_envoy_is_more_patient_than_the_clouds_and_repeats_what_haproxy_does():
     limits = {seconds(each["route"]["timeout"]) for each in routes()}
     assert min(limits - {0}) > default_of("request_timeout_s"), "0: none, for a session, which has no end"
+    (whole,) = re.findall(
+        r"\brequest_timeout: (\w+)", (ROOT / "deploy/balancer/envoy.yaml").read_text(encoding="utf-8")
+    )
+    assert seconds(whole) > transfer_s(MAX_PROFILE_BYTES) + SLACK_S
     (cluster,) = ENVOY["static_resources"]["clusters"]
     assert f"tune.bufsize {cluster['per_connection_buffer_limit_bytes']}\n" in HAPROXY["haproxy.cfg"]
     policy = cluster["load_balancing_policy"]["policies"][0]["typed_extension_config"]["typed_config"]

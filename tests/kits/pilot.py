@@ -10,7 +10,7 @@ from kits.link import Clock
 from kits.planner import FAST_CLOUD_S, LAYER3, MBIT, OUTPUT, PNG, RESNET50
 
 from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
-from edge.planning.conditions import TailTimes
+from edge.planning.costs.tail_times import TailTimes
 from edge.planning.pace import Pace
 from edge.planning.pilot import PlannedPilot
 from edge.planning.plan_metrics import PlanMetrics

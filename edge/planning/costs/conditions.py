@@ -51,7 +51,7 @@ class Conditions:
     edge_overlap: float = 1.0
     """The time between two frames of a busy edge, relative to the time that one of them takes there: its steps work on several at once."""
     crowding: float = 1.0
-    """Where frames wait for a place under way: the time between two answers, relative to what the slowest of link and cloud takes by itself.
+    """Where frames wait for a place under way: the time between two answers, relative to what a frame takes of the slowest of link and cloud.
     Frames meet it in bursts, and what shares its processor takes some of it.
     """
     queue_size: int = 2

@@ -41,8 +41,8 @@ def predict(option: Option, now: Conditions) -> Prediction:
     busy_s = edge_s * now.edge_overlap
     if option.codec is None:
         return Prediction(edge_s, busy_s, 0.0, _age_s(now, edge_s, busy_s, 0.0, 0.0, 0.0))
-    size, away_s = now.wire_bytes(option), _unhindered_s(option, now)
-    taken_s = taken(option, now) * now.crowding
+    size, away_s = now.wire_bytes(option), unhindered_s(option, now)
+    taken_s = max(narrowest_s(option, now) * now.crowding, away_s / now.in_flight)
     # By Little's law all places together last as many times as long as one frame is waited for; those that a frame fills alone are no wait.
     spare = max(0.0, now.in_flight - away_s / taken_s) if taken_s > 0 else 0.0
     load = taken_s / max(busy_s, now.interval_s, 1e-9)
@@ -54,14 +54,12 @@ def predict(option: Option, now: Conditions) -> Prediction:
     return Prediction(edge_s + away_s, max(busy_s, taken_s), size, age_s)
 
 
-def taken(option: Option, now: Conditions) -> float:
-    """Seconds between two answers, if the edge gives as many frames as link and cloud take, all else being even."""
-    # Frames that are under way at once all wait for the slowest resource that they share.
-    narrowest_s = max(now.wire_bytes(option) / now.link.bytes_per_s, now.computing_s(option, batched=True))
-    return max(narrowest_s, _unhindered_s(option, now) / now.in_flight)
+def narrowest_s(option: Option, now: Conditions) -> float:
+    """Seconds that a frame takes of the slowest resource that all under way share: the link, or the cloud."""
+    return max(now.wire_bytes(option) / now.link.bytes_per_s, now.computing_s(option, batched=True))
 
 
-def _unhindered_s(option: Option, now: Conditions) -> float:
+def unhindered_s(option: Option, now: Conditions) -> float:
     """A frame's way from the edge to its answer, if it is the only one under way."""
     link = now.link
     return (

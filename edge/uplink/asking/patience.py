@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 _CONNECT_S = (1.0, 2.0, 4.0)
-"""For a connection, TLS included. Over a satellite it takes one to two seconds; a host that is away never says so, and is asked again."""
+"""For a connection, with the name's address, a proxy and TLS. Over a satellite it takes one to two seconds; a host that is away never says so, and is asked again."""
 _SILENT_S = 4.0
 """Without a byte: a segment that was lost costs a second or two there."""
 _WHOLE_S = 15.0
@@ -21,7 +21,7 @@ class Patience:
     def timeout(self) -> aiohttp.ClientTimeout:
         """For the next question."""
         connect_s = _CONNECT_S[self._number % len(_CONNECT_S)]
-        return aiohttp.ClientTimeout(total=_WHOLE_S, sock_connect=connect_s, sock_read=_SILENT_S)
+        return aiohttp.ClientTimeout(total=_WHOLE_S, connect=connect_s, sock_read=_SILENT_S)
 
     def unconnected(self) -> None:
         """No connection came in that time."""
@@ -37,8 +37,8 @@ def timeout_of(patience: float | aiohttp.ClientTimeout) -> aiohttp.ClientTimeout
 
 def lateness(error: TimeoutError, timeout: aiohttp.ClientTimeout) -> str:
     """What did not come in time, in words."""
-    if isinstance(error, aiohttp.ConnectionTimeoutError) and timeout.sock_connect is not None:
-        return f"no connection within {timeout.sock_connect:.3g} s"
+    if isinstance(error, aiohttp.ConnectionTimeoutError) and timeout.connect is not None:
+        return f"no connection within {timeout.connect:.3g} s"
     if isinstance(error, aiohttp.SocketTimeoutError) and timeout.sock_read is not None:
         return f"nothing came for {timeout.sock_read:.3g} s"
     return f"no answer within {timeout.total:.3g} s"

@@ -18,7 +18,7 @@ from edge.uplink.clouds.typical import Typical
 from shared.errors import MismatchError, UplinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from edge.metrics import EdgeMetrics
     from edge.uplink.circuit import State
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from shared.security.tls.renewal import RenewedContext
 
 _log = logging.getLogger(__name__)
+
+_SOON_S = 1.0
 
 
 class Clouds:
@@ -73,9 +75,7 @@ class Clouds:
 
         Raises UplinkError if none is there, MismatchError if all that answer are no SplitDNN clouds.
         """
-        answers = await asyncio.gather(
-            *(member.line.ask_model() for member in self.members), return_exceptions=True
-        )
+        answers = await _soon([member.line.ask_model() for member in self.members])
         asked = zip(self.members, answers, strict=True)
         found = {member.line.url: said for member, said in asked if isinstance(said, dict)}
         agreed = self.heard.fingerprint
@@ -110,3 +110,20 @@ class Clouds:
         if self.circuit.is_open and not self._none:
             _log.warning("no cloud is left to ask; the edge answers by itself")
         self._none = self.circuit.is_open
+
+
+async def _soon(
+    questions: Sequence[Coroutine[Any, Any, dict[str, Any]]],
+) -> list[dict[str, Any] | BaseException]:
+    """Each one's answer, or why there is none. Once one has answered, the others have had _SOON_S in all: a cloud that hangs holds up nobody."""
+    tasks = [asyncio.create_task(each) for each in questions]
+    try:
+        _, pending = await asyncio.wait(tasks, timeout=_SOON_S)
+        while pending and not any(task.done() and not task.exception() for task in tasks):
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+    late = UplinkError("late", "others answered first")
+    return [late if isinstance(each, asyncio.CancelledError) else each for each in answers]

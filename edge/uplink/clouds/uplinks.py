@@ -82,12 +82,14 @@ class Uplinks:
             await seat.close()
             await seat.uplink.close()
 
-    async def check(self) -> None:
+    async def check(self, *, hurry: bool = True) -> None:
         """Compare this network with every cloud's, before the first frame; returns once one of them serves it, or all have been asked.
+
+        `hurry`: that frame waits for it.
 
         Raises MismatchError if all of them run something else that the edge is not going to take.
         """
-        self._greetings = {asyncio.create_task(seat.greet(hurry=True)): seat for seat in self._seats}
+        self._greetings = {asyncio.create_task(seat.greet(hurry=hurry)): seat for seat in self._seats}
         waiting = set(self._greetings)
         while waiting and not any(seat.joined for seat in self._seats):
             _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LEISURE_S = 20.0
-"""So long at most the first frame waits for a profile that is on its way: over a thin link megabytes take minutes."""
 _LARGE_BYTES = 32 << 10
 """So long a profile is worth a question before it is sent: the cloud may have it, or find it at another."""
 PAUSE_S = 30.0
@@ -68,14 +66,14 @@ class ProfileUpload:
         return listed
 
     async def bring_at_leisure(self, cloud: str = UNNAMED) -> None:
-        """Bring the profile to `cloud`, where a balancer can see to that; it goes on beside the frames if it takes long.
+        """Bring the profile, however long it takes: to `cloud`, where a balancer can see to that.
 
         Raises UplinkError if the cloud went away. A refusal is logged, and is not an error until there is a frame.
         """
         if not self._task and not self._may_send():
             return
         try:
-            await self._wait(self._under_way(cloud), LEISURE_S)
+            await asyncio.shield(self._under_way(cloud))
         except UplinkError as error:
             if error.reason != "profile":
                 raise
@@ -188,7 +186,7 @@ class ProfileUpload:
         )
 
     async def _put(self, cloud: str) -> str:
-        """Send it, and once more if a balancer had no cloud for it, or takes none that is packed; the cloud that took it. Raises UplinkError."""
+        """Send it, and once more if a balancer had no cloud for it; the cloud that took it. Raises UplinkError."""
         self.holders.sent()
         try:
             return await self._put_once(cloud)
@@ -196,15 +194,19 @@ class ProfileUpload:
             self._metrics.proxy_answered(error.status)
             if not error.passes or not self._may_send():
                 raise
-        except PackedError:
-            self.packs = False
         self.holders.sent()
         return await self._put_once(cloud)
 
     async def _put_once(self, cloud: str) -> str:
-        data = self._profile.data
-        body = await asyncio.to_thread(pack, data) if self.packs else (data, IDENTITY)
-        return await put(self._client, self._profile.name, body, transfer_s(len(body[0])), cloud)
+        """To an earlier cloud as it is, which may be behind the address of one that unpacks."""
+        name, data = self._profile.name, self._profile.data
+        if self.packs:
+            packed = await asyncio.to_thread(pack, data)
+            try:
+                return await put(self._client, name, packed, transfer_s(len(packed[0])), cloud)
+            except PackedError:
+                self.packs = False
+        return await put(self._client, name, (data, IDENTITY), transfer_s(len(data)), cloud)
 
     def _failed(self, error: UplinkError) -> UplinkError:
         """Log the error once, and pause: an upload that took long to fail is not retried at once."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge.uplink.profiles.clouds import UNNAMED
 from edge.uplink.profiles.upload import ProfileUpload
-from shared.errors import UplinkError
 from shared.wire.cloud_id import cloud_id_in
 
 if TYPE_CHECKING:
@@ -16,6 +15,9 @@ if TYPE_CHECKING:
     from edge.uplink.client import CloudClient
     from edge.uplink.profiles.metrics import FleetMetrics
     from shared.codecs.calibrated.profile import Profile
+
+LEISURE_S = 20.0
+"""So long at most the first frame waits for profiles that are on their way."""
 
 
 class ProfileUploads:
@@ -49,15 +51,18 @@ class ProfileUploads:
     async def greet(self, said: dict[str, Any]) -> None:
         """Bring what `said`, the answer to `GET /model`, does not list.
 
-        Raises UplinkError if the cloud went away while the first frame waits.
+        Where the first frame waits, it does so for LEISURE_S at most: over a thin link megabytes take minutes. Raises UplinkError if the cloud
+        went away meanwhile.
         """
         missing = [upload for upload in self._uploads.values() if not upload.is_listed(said)]
         cloud = cloud_id_in(said.get("cloud")) or UNNAMED
-        if self._wait:
-            for upload in missing:
-                await upload.bring_at_leisure(cloud)
-        elif missing and (self._bringing is None or self._bringing.done()):
+        if missing and (self._bringing is None or self._bringing.done()):
             self._bringing = asyncio.create_task(_bring(missing, cloud))
+            self._bringing.add_done_callback(_noted)
+        if missing and self._wait and self._bringing:
+            await asyncio.wait({self._bringing}, timeout=LEISURE_S)
+            if self._bringing.done():
+                self._bringing.result()
 
     async def bring(self, profile: Profile) -> None:
         """Bring one that the cloud lacks, unless a greeting does so now. Raises UplinkError if the cloud went away, or has just refused it."""
@@ -76,8 +81,11 @@ class ProfileUploads:
 
 
 async def _bring(missing: list[ProfileUpload], cloud: str) -> None:
-    try:
-        for upload in missing:
-            await upload.bring_at_leisure(cloud)
-    except UplinkError:
-        """The cloud went away. When it is greeted again, the rest is brought."""
+    """One after another: together each might be too slow for the cloud. Raises UplinkError if the cloud goes away; when it is greeted again, the rest is brought."""
+    for upload in missing:
+        await upload.bring_at_leisure(cloud)
+
+
+def _noted(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()  # perhaps no frame waited for it

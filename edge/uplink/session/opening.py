@@ -32,13 +32,15 @@ class Means:
     flow: Flow
     estimate: Estimate
     metrics: SessionMetrics
+    opening_s: float
+    """For the first connection, and once more for the cloud's welcome."""
     going_on_s: Callable[[], float]
-    """For another connection after a break, and once more for the cloud's welcome; the first has OPENING_S, as no frame waits for it."""
+    """The same for another one after a break."""
     clock: Callable[[], float]
 
 
 async def open_connection(
-    means: Means, hello: Hello, first_number: int, patience_s: float = OPENING_S
+    means: Means, hello: Hello, first_number: int, patience_s: float
 ) -> tuple[Connection, EdgeConnection, Welcome]:
     """A connection over which frames may be sent, the first of this number. Raises NoUpgradeError, also if it or the welcome takes longer.
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge.uplink.session.connection import NoUpgradeError
-from edge.uplink.session.opening import OPENING_S, open_connection
+from edge.uplink.session.opening import open_connection
 from edge.uplink.session.passage import Passage, UnsentError, lose
 from edge.uplink.session.pump import Pump
 from edge.uplink.session.traffic import Traffic
@@ -132,7 +132,7 @@ class Session:
                 await self._traffic.connection.abort()
 
     async def _begin(self) -> Welcome:
-        welcome = await self._connect(b"", (), OPENING_S)
+        welcome = await self._connect(b"", (), self._means.opening_s)
         self.is_open = True
         self._metrics.opened.inc()
         self._metrics.open.inc()

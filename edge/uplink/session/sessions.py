@@ -171,8 +171,9 @@ class Sessions:
             """Frames may wait in it meanwhile."""
             return min(OPENING_S, max(1.0, slot.deadline_s, _TRIPS * line.link.state.round_trip_s))
 
+        opening_s = going_on_s() if self.is_only else OPENING_S  # in which no frame waits for it otherwise
         session = Session(
-            hello, Means(line.client, line.flow, estimate, self._metrics, going_on_s, self._clock)
+            hello, Means(line.client, line.flow, estimate, self._metrics, opening_s, going_on_s, self._clock)
         )
         session.on_leave = partial(self._left, slot, session, query)
         session.on_end = partial(self._ended, slot, session)

@@ -59,7 +59,7 @@ def test_a_packed_profile_is_the_same_one(fresh: Server, make: Any, framed: Any)
     assert fresh.frame(framed(profile)).status == 200
     bomb = zstandard.compress(bytes(1 << 20))
     refusal = fresh.ask("PUT", f"/profiles/{profile.name}", bomb, **packed).refused(413, "too_large")
-    assert refusal["accepted"] == {"max_bytes": 8 * len(bomb)}
+    assert refusal["accepted"] == {"max_bytes": 4 * len(bomb)}
     assert fresh.ask("PUT", f"/profiles/{profile.name}", body[:-1], **packed).refused(422, "bad_profile")
     assert fresh.ask("PUT", f"/profiles/{profile.name}", body, **{"Content-Encoding": "gzip"}).refused(
         415, "media_type"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from kits.link import Clock
 from kits.planner import FUZZ, JPEG, LAYER3, OUTPUT, PNG, option
 
-from edge.planning.conditions import Observations, TailTimes
+from edge.planning.conditions import Observations
+from edge.planning.costs.tail_times import TailTimes
 from edge.planning.costs.wire import HTTP_OVERHEAD_BYTES
 from edge.planning.pace import Pace
 from edge.planning.planner import predict

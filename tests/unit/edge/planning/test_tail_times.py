@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kits.planner import FUZZ
 
-from edge.planning.conditions import TailTimes, parse_tail_times
+from edge.planning.costs.tail_times import TailTimes, parse_tail_times
 
 GOOD = {
     "batch_sizes": [1, 4, 16],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import aiohttp
 import pytest
@@ -45,7 +46,7 @@ def test_each_connection_that_does_not_come_is_waited_for_longer_in_turns():
     own = Patience()
     seen = []
     for _ in range(5):
-        seen.append(own.timeout.sock_connect)
+        seen.append(own.timeout.connect)
         own.unconnected()
     assert seen == [1.0, 2.0, 4.0, 1.0, 2.0]
     assert own.timeout.total is not None
@@ -55,9 +56,9 @@ def test_each_connection_that_does_not_come_is_waited_for_longer_in_turns():
 @pytest.mark.parametrize(
     ("url", "given", "text"),
     [
-        ("https", {"sock_connect": 0.05, "total": 20}, "no connection within 0.05 s"),  # TLS is part of it
-        ("http", {"sock_connect": 20, "sock_read": 0.05, "total": 20}, "nothing came for 0.05 s"),
-        ("http", {"sock_connect": 20, "sock_read": 20, "total": 0.05}, "no answer within 0.05 s"),
+        ("https", {"connect": 0.05, "total": 20}, "no connection within 0.05 s"),  # TLS is part of it
+        ("http", {"connect": 20, "sock_read": 0.05, "total": 20}, "nothing came for 0.05 s"),
+        ("http", {"connect": 20, "sock_read": 20, "total": 0.05}, "no answer within 0.05 s"),
     ],
 )
 def test_what_did_not_come_is_told(url, given, text):
@@ -93,7 +94,7 @@ def test_the_next_probe_waits_longer_where_no_connection_came_and_goes_by_a_conn
         asked = []
 
         async def request(_method, _path, given, about, *, afresh):
-            asked.append((given.sock_connect, afresh))
+            asked.append((given.connect, afresh))
             if len(asked) == 3:
                 about["fresh"] = True
             raise UplinkError("late", "no")
@@ -105,5 +106,21 @@ def test_the_next_probe_waits_longer_where_no_connection_came_and_goes_by_a_conn
             with pytest.raises(UplinkError):
                 await uplink.greet()
         assert asked == [(1.0, False), (2.0, True), (4.0, True), (4.0, True)]
+
+    with_cloud(check)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such option")
+def test_a_connection_over_which_nothing_is_taken_any_more_ends():
+    """A profile on its way has minutes; its host may have gone without a word."""
+
+    async def check(cloud, uplink):
+        cloud.answer = GOOD
+        await uplink.check()
+        found = []
+        for proto, _ in [each for pool in uplink._client._session.connector._conns.values() for each in pool]:
+            sock = proto.transport.get_extra_info("socket")
+            found.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+        assert found == [30_000]
 
     with_cloud(check)

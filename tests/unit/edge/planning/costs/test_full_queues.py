@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from kits.tandem import Line, Tandem, usual
 
-from edge.planning.conditions import Observations, TailTimes
+from edge.planning.conditions import Observations
+from edge.planning.costs.tail_times import TailTimes
 from edge.planning.costs.waiting import waiting
 from edge.planning.pace import Pace
 from edge.planning.planner import Option, predict

@@ -121,6 +121,33 @@ def test_the_switch_is_told_when_most_clouds_have_changed():
     with_fleet(check)
 
 
+def test_a_cloud_that_hangs_holds_up_nobody_who_asks_what_most_run():
+    async def check(fleet):
+        ended = []
+
+        async def hangs(**_):
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                ended.append("hangs")
+
+        fleet.lines[0].ask_model = hangs
+        start = now()
+        assert (await fleet.clouds.ask_model())["fingerprint"] == OURS
+        assert now() - start < 1.1
+        assert ended == ["hangs"]
+        for line in fleet.lines[1:]:
+            line.away = True
+        question = asyncio.create_task(fleet.clouds.ask_model())
+        await asyncio.sleep(30)
+        assert not question.done(), "it may be far away"
+        question.cancel()
+        await asyncio.gather(question, return_exceptions=True)
+        assert ended == ["hangs"] * 2
+
+    with_fleet(check)
+
+
 def test_what_most_clouds_run_is_asked_of_all_of_them():
     async def check(fleet):
         fleet.lines[0].network = N2

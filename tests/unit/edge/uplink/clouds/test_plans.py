@@ -13,7 +13,7 @@ from kits.planner import LAYER3, MBIT, OUTPUT, PNG
 from kits.several_clouds import FakeLine
 
 from edge.metrics import DEFAULT_CAMERA, EdgeMetrics
-from edge.planning.conditions import TailTimes
+from edge.planning.costs.tail_times import TailTimes
 from edge.planning.pace import Pace
 from edge.planning.pilot import PlannedPilot
 from edge.planning.plan_metrics import PlanMetrics

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from kits.keeping import PATH, PROFILE, check_with
-from kits.uplink import FRAME, HERE, metric, refusal
+from kits.gain import gain_profile
+from kits.keeping import PATH, PROFILE, Keeping, check_with
+from kits.uplink import FRAME, HERE, MODEL, metric, refusal, with_cloud
 
-from edge.uplink.profiles import upload
+from edge.uplink.profiles import uploads
 from shared.wire.profile import pack, unpack
 
 PACKED = {"profile_encodings": ["identity", "zstd"]}
@@ -76,7 +77,7 @@ def test_a_profile_that_is_refused_is_not_sent_again_unpacked():
 
 
 def test_the_first_frame_waits_a_moment_and_the_upload_goes_on_beside_the_others(monkeypatch):
-    monkeypatch.setattr(upload, "LEISURE_S", 0.05)
+    monkeypatch.setattr(uploads, "LEISURE_S", 0.05)
 
     async def check(cloud, keeping, uplink):
         keeping.go_on.clear()
@@ -91,3 +92,26 @@ def test_the_first_frame_waits_a_moment_and_the_upload_goes_on_beside_the_others
         assert len(cloud.uploads) == 1
 
     check_with(check, deadline_s=0.2)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_several_come_one_after_another_and_the_first_frame_waits_once(monkeypatch, waits):
+    """Together each might be too slow for the cloud, which ends a body that hardly comes."""
+    monkeypatch.setattr(uploads, "LEISURE_S", 0.05)
+    profiles = [gain_profile(MODEL.fingerprint, "layer3", (4, 3, 5), gain) for gain in (1.0, 2.0, 3.0)]
+
+    async def check(cloud, uplink):
+        keeping = Keeping(cloud)
+        keeping.go_on.clear()
+        began = asyncio.get_running_loop().time()
+        await uplink.check()
+        assert asyncio.get_running_loop().time() - began < 1.0
+        await asyncio.sleep(0.2)
+        assert len(cloud.uploads) == 1
+        keeping.go_on.set()
+        async with asyncio.timeout(20):
+            while metric(uplink, "profile_uploads_total") < len(profiles):
+                await asyncio.sleep(0.005)
+        assert len(cloud.uploads) == len(profiles)
+
+    with_cloud(check, profiles=profiles, wait_for_profiles=waits)

@@ -8,7 +8,7 @@ import pytest
 from kits.streaming import Camera, opened, with_sessions
 from kits.uplink import HERE, metric
 
-from edge.uplink.session import session
+from edge.uplink.session import sessions
 from edge.uplink.session.metrics import FALLBACKS
 
 
@@ -54,7 +54,7 @@ def test_a_cloud_that_refuses_says_why(status, reason):
 
 
 def test_a_connection_that_is_closed_at_once_or_hangs(monkeypatch):
-    monkeypatch.setattr(session, "OPENING_S", 1.0)
+    monkeypatch.setattr(sessions, "OPENING_S", 1.0)
 
     async def closed(cloud, uplink):
         cloud.closes_at_once = True
@@ -123,31 +123,31 @@ def test_pauses_grow_until_a_session_has_answered(monkeypatch):
     now = SimpleNamespace(time=0.0)
 
     async def check(cloud, uplink):
-        sessions = uplink._sessions
-        sessions._clock, sessions._draw = lambda: now.time, lambda: 0.5
+        own = uplink._sessions
+        own._clock, own._draw = lambda: now.time, lambda: 0.5
         cloud.refuses = 404
         await uplink.greet()
         question = Camera(uplink).asking._question
         pauses = []
         for _ in range(12):
-            slot = sessions._slots[question.query]
+            slot = own._slots[question.query]
             async with asyncio.timeout(5):
                 while not (slot.session and slot.session.has_ended):
                     await asyncio.sleep(0.002)
             pauses.append(slot.try_at - now.time)
             now.time = slot.try_at - 0.01
             before = slot.session
-            assert sessions.of(question) is None
+            assert own.of(question) is None
             assert slot.session is before  # not yet
             now.time = slot.try_at
-            sessions.of(question)
+            own.of(question)
         assert pauses[:9] == [1, 2, 4, 8, 16, 32, 64, 128, 256]
         assert pauses[9:] == [300, 300, 300]
         async with asyncio.timeout(5):
             while not slot.session.has_ended:
                 await asyncio.sleep(0.002)
         cloud.refuses, now.time = None, slot.try_at
-        sessions.of(question)
+        own.of(question)
         await opened(uplink)
         assert await Camera(uplink).ask() == "right"
 

@@ -32,6 +32,8 @@ _AT_ONCE = 0.1
 """Share of its time on the edge for which a frame waits for the uplink at most if it is the edge that all wait for."""
 _FULL = 0.5
 """Of the time between two answers: who waits less for a place has not found all taken for long."""
+_FORGOTTEN_AFTER = 500
+"""Frames of a plan that sends nothing."""
 _MOST_CROWDED = 2.0
 """More is no matter of how frames meet, and shows in other estimates."""
 _LEAST_OVERLAP = 1 / 3
@@ -83,12 +85,10 @@ class Observations:
         """Usual latency under the plan in force, without waiting in the edge's own queues; None before its first frame."""
         return self._latency.value
 
-    def new_plan(self, *, is_local: bool = False) -> None:
-        """Another plan is now in force: forget the latency of the one before, and what will not be seen again while nothing travels."""
+    def new_plan(self) -> None:
+        """Another plan is now in force: forget the latency of the one before."""
         self._latency.reset()
         self._delivered = 0
-        if is_local:
-            self._crowding.reset()
 
     def take_tail_times(self, times: TailTimes, cloud: str | None = None) -> None:
         """The cloud, which of several, takes so long for its tails."""
@@ -186,6 +186,8 @@ class Observations:
             own_queues_s = sum(each for step, each in steps_s.items() if step.startswith("wait_"))
             self._latency.add(max(0.0, latency_s - own_queues_s))
             self._delivered += 1
+            if option.is_local and self._delivered >= _FORGOTTEN_AFTER:
+                self._crowding.reset()  # which is not seen while nothing travels, nor that it is over
             # Those before went out behind another plan's.
             if option.codec is not None and self._delivered > self._in_flight:
                 self._crowded(option, steps_s.get("wait_uplink", 0.0), steps_s.get("send", 0.0))

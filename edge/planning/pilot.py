@@ -170,7 +170,7 @@ class PlannedPilot:
         metrics.in_force(self._plans[option], now=True)
         metrics.predicted(decision.prediction.latency_s)
         self._since = self._clock()
-        self._seen.new_plan(is_local=option.is_local)
+        self._seen.new_plan()
         _log.info(
             "plan %s (%s): predicted %.1f ms, %.1f frames/s, %.0f bytes, agreement %.3f; %s times better than before; link "
             "%.2f Mbit/s, %.1f ms, cloud queue %.1f ms, this machine %.2f and the cloud %.2f times as slow as alone",

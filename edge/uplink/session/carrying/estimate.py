@@ -39,6 +39,13 @@ _NOISE_S = 0.002
 """A difference in time that is no smaller than this is the link's, and not that of a busy processor."""
 _TELLS_S = 0.008
 """What a frame must take the link to tell its rate: both sides spend a few milliseconds on one that they do not spend on a ping."""
+_SAID = 8
+_UNSURE = 0.5
+"""By how much the latest times that the cloud said differ, relative to what a frame takes the link: if it is more, one of which it did not say tells
+nothing,
+"""
+_FAR = 4.0
+"""unless it took so many times as long as usual in all: then it is the link that has changed."""
 _FASTEST = 1e9
 _UNDER_WAY = 4096
 _PROBED_S = 15.0
@@ -58,6 +65,7 @@ class Estimate:
         self._large: deque[Sample] = deque(maxlen=_PROBES)
         self._probes: deque[Sample] = deque(maxlen=_PROBES)
         self._computing = Tracker()
+        self._said: deque[float] = deque(maxlen=_SAID)
         self._left = self._fitted_at = -math.inf
         self._slower = self._faster = 0
         self._answers = 0
@@ -101,9 +109,16 @@ class Estimate:
         whole_s = now - sample.sent
         if computing_s is not None and computing_s <= whole_s:  # else a clock is wrong
             self._computing.add(computing_s)
+            self._said.append(computing_s)
             self.timed_at = now
         took_s = min(whole_s, self.computing_s if computing_s is None else computing_s)
-        self._learn(sample, now - took_s)
+        link_s = self._slope * sample.size
+        unsure_s = max(self._said) - min(self._said) if self._said and computing_s is None else 0.0
+        if unsure_s > max(_TELLS_S, _UNSURE * link_s) and whole_s < _FAR * (took_s + self._delay + link_s):
+            # It may have waited there, and have come back with others: when it came is not known.
+            self._left = min(now, max(self._left, sample.sent) + link_s)
+        else:
+            self._learn(sample, now - took_s)
         return max(sample.sent, now - took_s - self._delay)
 
     def gave_up(self, number: int) -> None:

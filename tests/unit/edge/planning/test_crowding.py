@@ -13,6 +13,7 @@ from edge.planning.planner import Option, predict
 from edge.uplink.link import LinkState
 
 OPTION = Option("a", "int8", 0.01, 0.001, 0.0, 0.02, 1000.0, 1.0, 8)
+LOCAL = Option("output", None, 0.03, 0.0, 0.0, 0.0, 0.0, 1.0, 8)
 IN_FLIGHT = 4
 
 
@@ -24,10 +25,10 @@ def observing(round_trip_s=0.01):
     return seen
 
 
-def deliver(seen, count, away_s=0.12, waited_s=0.03, latency_s=0.15):
+def deliver(seen, count, away_s=0.12, waited_s=0.03, latency_s=0.15, option=OPTION):
     steps = {"preprocess": 0.001, "head": 0.01, "encode": 0.001, "wait_uplink": waited_s, "send": away_s}
     for _ in range(count):
-        seen.delivered(OPTION, steps, 1000, latency_s)
+        seen.delivered(option, steps, 1000, latency_s)
 
 
 def test_of_frames_that_waited_for_a_place():
@@ -63,11 +64,14 @@ def test_the_first_of_a_plan_went_out_behind_those_of_the_one_before():
     assert seen.conditions().crowding == pytest.approx(1.5), "it holds for whatever travels"
 
 
-def test_it_is_bounded_and_forgotten_while_nothing_travels():
+def test_it_is_bounded_and_forgotten_when_nothing_has_travelled_for_long():
     seen = observing()
     deliver(seen, 20, away_s=3.0, waited_s=1.0)
     assert seen.conditions().crowding == 2.0
-    seen.new_plan(is_local=True)
+    seen.new_plan()
+    deliver(seen, 400, option=LOCAL)
+    assert seen.conditions().crowding == 2.0, "else two plans that are alike would take turns"
+    deliver(seen, 100, option=LOCAL)
     assert seen.conditions().crowding == 1.0, "it could not be seen that it is over"
 
 

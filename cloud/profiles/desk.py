@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from cloud.bodies.json.body import check_shapes
 from cloud.networks.transfers import Transfers
 from shared.codecs.calibrated.profile import Profile, digest_of
+from shared.codecs.zstd import unpack_profile
 from shared.errors import ProfileContentError, RequestError
 from shared.limits import MAX_PROFILE_BYTES
-from shared.wire.profile import IDENTITY, ZSTD, unpack
+from shared.wire.profile import IDENTITY, ZSTD
 from shared.wire.server.rate import Rate
 
 if TYPE_CHECKING:
@@ -243,4 +244,4 @@ class ProfileDesk:
 
 def _unpacked(data: bytes, most_bytes: int, account: Account) -> bytes:
     with account.computing():
-        return unpack(data, most_bytes)
+        return unpack_profile(data, most_bytes)

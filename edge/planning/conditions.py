@@ -31,7 +31,7 @@ _MAX_RATIO = 100.0
 _AT_ONCE = 0.1
 """Share of its time on the edge for which a frame waits for the uplink at most if it is the edge that all wait for."""
 _FULL = 0.5
-"""Of the time between two answers: who waits less for a place has not found all taken for long."""
+"""Who waits for a place for less than this share of the time between two answers has not found all taken for long."""
 _FORGOTTEN_AFTER = 500
 """Frames of a plan that sends nothing."""
 _MOST_CROWDED = 2.0

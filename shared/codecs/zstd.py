@@ -9,7 +9,8 @@ import zstandard
 
 from shared.codecs.base import Codec, Encoded
 from shared.codecs.floating import FLOAT32
-from shared.errors import ContentError
+from shared.errors import ContentError, LimitError, ProfileContentError
+from shared.wire.profile import IDENTITY, MOST_TIMES, ZSTD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,7 @@ _LENIENT = 1
 _FAST, _LONGEST_MATCH, _SMALLEST_TABLE, _WINDOW = 1, 7, 6, 18
 """Zstandard's own numbers for that: its strategy, and powers of two. At ResNet-50's layer3 it takes 0.65 ms instead of 0.79 for 3.7 %
 fewer bytes: what occurs twice in a row of symbols is chance, and describing it takes more than the symbols do."""
+_PROFILE_LEVEL = 9
 
 
 class SizedCodec(Protocol):
@@ -109,3 +111,28 @@ class Zstd(Codec):
 
 
 FLOAT32_ZSTD = Zstd(2, FLOAT32)
+
+
+def pack_profile(data: bytes) -> tuple[bytes, str]:
+    """A profile's file as it is to travel, and its encoding; takes some 40 ms for 3 MB."""
+    packed = zstandard.compress(data, _PROFILE_LEVEL)
+    return (packed, ZSTD) if len(packed) < len(data) <= MOST_TIMES * len(packed) else (data, IDENTITY)
+
+
+def unpack_profile(packed: bytes, most_bytes: int) -> bytes:
+    """The file again. Raises LimitError, before anything is allocated, if it has more than `most_bytes`, or ProfileContentError."""
+    most_bytes = min(most_bytes, MOST_TIMES * len(packed))
+    try:
+        size = zstandard.frame_content_size(packed)
+        if size > most_bytes:
+            raise LimitError(
+                f"a profile of {size} bytes, packed in {len(packed)}", accepted={"max_bytes": most_bytes}
+            )
+        if size < 0:
+            raise ProfileContentError("the packed profile does not say how long it is")
+        data = zstandard.ZstdDecompressor().decompress(packed, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise ProfileContentError(f"the packed profile is damaged: {error}") from None
+    if len(data) != size:
+        raise ProfileContentError(f"the packed profile has {len(data)} bytes and declares {size}")
+    return data

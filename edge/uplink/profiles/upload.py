@@ -12,9 +12,10 @@ from edge.uplink.profiles.clouds import UNNAMED
 from edge.uplink.profiles.holders import PERIOD_S, Holders
 from edge.uplink.profiles.search import find_taker
 from edge.uplink.profiles.sending import PackedError, put
+from shared.codecs.zstd import pack_profile
 from shared.errors import UplinkError
 from shared.wire.cloud_id import cloud_id_in
-from shared.wire.profile import IDENTITY, ZSTD, pack, transfer_s
+from shared.wire.profile import IDENTITY, ZSTD, transfer_s
 
 if TYPE_CHECKING:
     from edge.uplink.client import CloudClient
@@ -201,7 +202,7 @@ class ProfileUpload:
         """To an earlier cloud as it is, which may be behind the address of one that unpacks."""
         name, data = self._profile.name, self._profile.data
         if self.packs:
-            packed = await asyncio.to_thread(pack, data)
+            packed = await asyncio.to_thread(pack_profile, data)
             try:
                 return await put(self._client, name, packed, transfer_s(len(packed[0])), cloud)
             except PackedError:

@@ -75,7 +75,7 @@ def test_in_whatever_precision_the_classes_are_the_same(edge):
 
 @pytest.mark.parametrize(("size", "pixels"), [("network", 8 * 8), ("source", 64 * 48)])
 def test_a_picture_travels_in_the_size_that_is_asked_for(edge, tmp_path, monkeypatch, size, pixels):
-    async def believe(_uplink):
+    async def believe(_uplink, **_):
         """That there is a cloud: otherwise nothing is encoded."""
 
     monkeypatch.setattr("edge.uplink.uplink.Uplink.check", believe)

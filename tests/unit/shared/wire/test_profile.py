@@ -7,32 +7,33 @@ import os
 import pytest
 import zstandard
 
+from shared.codecs.zstd import pack_profile, unpack_profile
 from shared.errors import LimitError, MediaTypeError, ProfileContentError
-from shared.wire.profile import encoding_of, pack, transfer_s, unpack
+from shared.wire.profile import encoding_of, transfer_s
 
 FILE = os.urandom(2000) + bytes(3000)
 
 
 def test_a_file_is_packed_and_comes_out_alike() -> None:
-    packed, encoding = pack(FILE)
+    packed, encoding = pack_profile(FILE)
     assert encoding == "zstd"
     assert len(packed) < 2100
-    assert unpack(packed, len(FILE)) == FILE
+    assert unpack_profile(packed, len(FILE)) == FILE
 
 
 @pytest.mark.parametrize("file", [os.urandom(500), bytes(100_000)], ids=["random", "zeros"])
 def test_what_packing_does_not_help_or_helps_beyond_belief_goes_as_it_is(file: bytes) -> None:
-    assert pack(file) == (file, "identity")
+    assert pack_profile(file) == (file, "identity")
 
 
 def test_more_than_is_allowed_is_refused_before_it_is_unpacked() -> None:
-    packed, _ = pack(FILE)
+    packed, _ = pack_profile(FILE)
     with pytest.raises(LimitError, match="5000 bytes") as caught:
-        unpack(packed, len(FILE) - 1)
+        unpack_profile(packed, len(FILE) - 1)
     assert caught.value.accepted == {"max_bytes": 4999}
     bomb = zstandard.compress(bytes(1 << 20))
     with pytest.raises(LimitError) as caught:
-        unpack(bomb, 32 << 20)
+        unpack_profile(bomb, 32 << 20)
     assert caught.value.accepted == {"max_bytes": 4 * len(bomb)}
 
 
@@ -41,15 +42,15 @@ def test_more_than_is_allowed_is_refused_before_it_is_unpacked() -> None:
     [
         b"",
         b"no Zstandard",
-        pack(FILE)[0][:-1],
-        pack(FILE)[0] + b"x",
+        pack_profile(FILE)[0][:-1],
+        pack_profile(FILE)[0] + b"x",
         zstandard.ZstdCompressor(write_content_size=False).compress(FILE),
     ],
     ids=["nothing", "other", "cut", "more", "no length"],
 )
 def test_what_is_no_packed_profile_is_refused(data: bytes) -> None:
     with pytest.raises(ProfileContentError, match="packed profile"):
-        unpack(data, 1 << 20)
+        unpack_profile(data, 1 << 20)
 
 
 def test_the_encoding_of_a_body() -> None:

@@ -11,7 +11,7 @@ from kits.keeping import PATH, PROFILE, Keeping, check_with
 from kits.uplink import FRAME, HERE, MODEL, metric, refusal, with_cloud
 
 from edge.uplink.profiles import uploads
-from shared.wire.profile import pack, unpack
+from shared.codecs.zstd import pack_profile, unpack_profile
 
 PACKED = {"profile_encodings": ["identity", "zstd"]}
 
@@ -33,7 +33,7 @@ class Unpacking:
         if encoding != "identity":
             if self.old:
                 return web.json_response({"error": "not supported", "reason": "media_type"}, status=415)
-            body = unpack(body, 1 << 20)
+            body = unpack_profile(body, 1 << 20)
         assert body == PROFILE.data
         self._keeping.names.add(PROFILE.name)
         return web.json_response({"name": PROFILE.name}, status=201)
@@ -41,7 +41,7 @@ class Unpacking:
 
 @pytest.fixture(autouse=True)
 def _worth_it():
-    assert pack(PROFILE.data)[1] == "zstd"
+    assert pack_profile(PROFILE.data)[1] == "zstd"
 
 
 def test_it_goes_packed_where_the_cloud_says_so():

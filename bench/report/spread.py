@@ -38,8 +38,10 @@ def over_frames(values: Sequence[float]) -> Spread:
 
 
 def ratio_of_rounds(over: Sequence[float], under: Sequence[float]) -> Spread:
-    """`over` / `under` round by round: what slows a whole machine for a while slows both of a round."""
-    return over_rounds([above / below for above, below in zip(over, under, strict=True)])
+    """`over` / `under` round by round: what slows a whole machine for a while slows both of a round. Infinite over nothing, as of a few ticks of a clock."""
+    return over_rounds(
+        [above / below if below else math.inf for above, below in zip(over, under, strict=True)]
+    )
 
 
 def several(count: int, what: str) -> str:

@@ -42,7 +42,11 @@ _CAPABILITIES = {"bfloat16": "BF16", "float16": "FP16", "float32": "FP32"}
 
 @cache
 def core() -> ov.Core:
-    """The process's only Core, which owns the plugins."""
+    """The process's only Core, which owns the plugins, and is never given up.
+
+    With a second one that goes, the thread would be left with a stack for signals that is no longer mapped, and SIGTERM would end the process
+    in place of draining it (findings/openvino-a-core-that-goes-leaves-a-signal-stack-behind.sh).
+    """
     return ov.Core()
 
 

@@ -16,7 +16,8 @@ from cloud.workers.lifecycle import State
 from shared.codecs.calibrated.profile import HASH_BYTES
 from shared.errors import ProfileContentError, UnavailableError
 from shared.security.rights import Right, one_of
-from shared.wire.profile import SLACK_S, encoding_of, transfer_s
+from shared.wire.http import encoding_of
+from shared.wire.profile import ENCODINGS, SLACK_S, transfer_s
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
@@ -101,7 +102,7 @@ class ProfileHandler(BodyHandler):
                     "name": f"the first {HASH_BYTES} bytes of the file's SHA-256, as lower-case digits"
                 },
             )
-        self._encoding = encoding_of(self.request.headers.get("Content-Encoding"))
+        self._encoding = encoding_of(self.request.headers.get("Content-Encoding"), ENCODINGS)
         size = self._declared()
         arrival_s = transfer_s(size if size <= self.limit() else 0) + SLACK_S
         self.connection().set_body_timeout(max(arrival_s, self.service.settings.request_timeout_s))

@@ -15,7 +15,7 @@ from cloud.http.base import since
 from cloud.http.body import BodyHandler
 from shared.errors import UnavailableError
 from shared.observing.telemetry import Stopwatch
-from shared.wire.http import require_identity
+from shared.wire.http import encoding_of
 
 if TYPE_CHECKING:
     from cloud.bodies.body import Body
@@ -52,7 +52,7 @@ class TailHandler(BodyHandler):
     def admit(self) -> None:
         """Refuse, from the header alone, a request that cannot be answered."""
         self.way.begin(self.account, self.entry())
-        require_identity(self.request.headers.get("Content-Encoding"))
+        encoding_of(self.request.headers.get("Content-Encoding"))
         self.check_header()
         self.way.require_place()
 

@@ -14,7 +14,8 @@ from shared.codecs.calibrated.profile import Profile, digest_of
 from shared.codecs.zstd import unpack_profile
 from shared.errors import ProfileContentError, RequestError
 from shared.limits import MAX_PROFILE_BYTES
-from shared.wire.profile import IDENTITY, ZSTD
+from shared.wire.http import IDENTITY
+from shared.wire.profile import ZSTD
 from shared.wire.server.rate import Rate
 
 if TYPE_CHECKING:

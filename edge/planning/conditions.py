@@ -197,12 +197,12 @@ class Observations:
 
         By Little's law all places together last so many times as long as one is waited for, if all are taken.
         """
-        taken_s, now = away_s / self._in_flight, self.conditions()
+        taken_s = away_s / self._in_flight
+        if waited_s < _FULL * taken_s:
+            return
+        now = self.conditions()
         slowest_s = narrowest_s(option, now)
-        is_full = (
-            waited_s >= _FULL * taken_s and slowest_s >= _FULL * unhindered_s(option, now) / self._in_flight
-        )
-        if is_full and slowest_s >= _TELLING_S:
+        if slowest_s >= max(_TELLING_S, _FULL * unhindered_s(option, now) / self._in_flight):
             self._crowding.add(min(_MOST_CROWDED, max(1.0, taken_s / slowest_s)))
 
 

@@ -37,11 +37,12 @@ _PIECE = 1 << 16
 PROXY_LOGIN = "the proxy asks for another user and password; give them in --proxy"
 
 
-def _give_up_in_time(transport: asyncio.BaseTransport) -> None:
-    sock, option = transport.get_extra_info("socket"), getattr(socket, "TCP_USER_TIMEOUT", None)
+def set_tcp_option(transport: asyncio.BaseTransport, name: str, value: int) -> None:
+    """Set it where the system has it. `name` is one of the module `socket`."""
+    sock, option = transport.get_extra_info("socket"), getattr(socket, name, None)
     if sock is not None and option is not None:
         with contextlib.suppress(OSError):  # a system that knows the name and not the option
-            sock.setsockopt(socket.IPPROTO_TCP, option, round(1e3 * _TAKEN_S))
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class ExcessError(aiohttp.ClientPayloadError):
@@ -68,7 +69,7 @@ class _Connection(ResponseHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
         super().connection_made(transport)
-        _give_up_in_time(transport)
+        set_tcp_option(transport, "TCP_USER_TIMEOUT", round(1e3 * _TAKEN_S))
         if self._wire:
             self.transport = cast("asyncio.Transport", Counted(transport, self._wire))
 

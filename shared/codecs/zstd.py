@@ -10,7 +10,8 @@ import zstandard
 from shared.codecs.base import Codec, Encoded
 from shared.codecs.floating import FLOAT32
 from shared.errors import ContentError, LimitError, ProfileContentError
-from shared.wire.profile import IDENTITY, MOST_TIMES, ZSTD
+from shared.wire.http import IDENTITY
+from shared.wire.profile import MOST_TIMES, ZSTD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

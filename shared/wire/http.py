@@ -5,12 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from shared.errors import MediaTypeError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 CONTENT_TYPE = "application/vnd.splitdnn.frame"
 """The media type of a request whose body is one frame."""
+IDENTITY = "identity"
+"""The content coding of what is sent as it is (RFC 9110)."""
 ANSWER_STEPS = ("receive", "decode", "queue", "tail", "top")
 """The steps whose times are in an answer."""
 
@@ -55,10 +61,12 @@ def content_digest(body: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
 
 
-def require_identity(encoding: str | None) -> None:
-    """Raise MediaTypeError unless a body is sent as it is. `encoding` is the header `Content-Encoding`, None if absent.
+def encoding_of(header: str | None, accepted: Sequence[str] = (IDENTITY,)) -> str:
+    """How a body is sent, by its header `Content-Encoding`, None if absent. Raises MediaTypeError if that is none of the accepted ones.
 
-    A compressed body would have to be unpacked before its size could be checked against a limit.
+    By default as it is: most of what is compressed would have to be unpacked before its size could be checked against a limit.
     """
-    if encoding is not None and encoding.lower() != "identity":
-        raise MediaTypeError(f"Content-Encoding {encoding} is not supported", accepted=["identity"])
+    encoding = IDENTITY if header is None else header.lower()
+    if encoding not in accepted:
+        raise MediaTypeError(f"Content-Encoding {header} is not supported", accepted=list(accepted))
+    return encoding

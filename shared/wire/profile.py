@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from shared.errors import MediaTypeError
+from shared.wire.http import IDENTITY
 
-IDENTITY, ZSTD = "identity", "zstd"
+ZSTD = "zstd"
 ENCODINGS = (IDENTITY, ZSTD)
 MOST_TIMES = 4
 """What is packed (shared/codecs/zstd.py) has at most so many times its bytes: a profile of ResNet-50 has 1.8 times, and memory is claimed for what comes."""
@@ -17,11 +17,3 @@ _LEAST_BYTES_PER_S = 4000.0
 def transfer_s(size: int) -> float:
     """How long an edge gives so many bytes of a profile to cross: 32 kbit/s are enough up to 3.6 MB. The cloud waits for longer."""
     return min(_MOST_S, max(_LEAST_S, size / _LEAST_BYTES_PER_S))
-
-
-def encoding_of(header: str | None) -> str:
-    """The `Content-Encoding` of a profile, None if absent: one of ENCODINGS. Raises MediaTypeError."""
-    encoding = IDENTITY if header is None else header.strip().lower()
-    if encoding not in ENCODINGS:
-        raise MediaTypeError(f"Content-Encoding {header} is not supported", accepted=list(ENCODINGS))
-    return encoding

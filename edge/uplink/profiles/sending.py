@@ -9,7 +9,7 @@ from edge.uplink.client import refusal_of
 from edge.uplink.profiles.clouds import UNNAMED
 from shared.errors import UplinkError
 from shared.wire.cloud_id import CLOUD_HEADER
-from shared.wire.profile import IDENTITY
+from shared.wire.http import IDENTITY
 
 if TYPE_CHECKING:
     from edge.uplink.client import CloudClient

@@ -15,7 +15,8 @@ from edge.uplink.profiles.sending import PackedError, put
 from shared.codecs.zstd import pack_profile
 from shared.errors import UplinkError
 from shared.wire.cloud_id import cloud_id_in
-from shared.wire.profile import IDENTITY, ZSTD, transfer_s
+from shared.wire.http import IDENTITY
+from shared.wire.profile import ZSTD, transfer_s
 
 if TYPE_CHECKING:
     from edge.uplink.client import CloudClient

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
-from edge.uplink.connections import ExcessError, make_session, refusal_of_proxy, tls_problem
+from edge.uplink.connections import ExcessError, make_session, refusal_of_proxy, set_tcp_option, tls_problem
 from shared.security.escape import shown
 from shared.wire.cloud_id import CLOUD_HEADER, cloud_id_in
 from shared.wire.session.edge import MAX_CLOUD_BYTES
@@ -179,11 +178,7 @@ def _keep_small(transport: Any) -> None:
     """What waits in buffers is late for no use: it can be neither withdrawn nor overtaken."""
     # At 0 asyncio's TLS waits for ever: it counts an empty buffer as full.
     transport.set_write_buffer_limits(high=1)
-    sock = transport.get_extra_info("socket")
-    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
-    if sock is not None and option is not None:
-        with contextlib.suppress(OSError):  # a system that knows the name and not the option
-            sock.setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
+    set_tcp_option(transport, "TCP_NOTSENT_LOWAT", _UNSENT_BYTES)
 
 
 async def _no_redirect(

@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from shared.errors import MediaTypeError
-from shared.wire.http import content_digest, require_identity
+from shared.wire.http import content_digest, encoding_of
 
 
 def test_a_digest_is_written_as_rfc_9530_says() -> None:
@@ -25,11 +25,11 @@ def test_the_digest_of_an_example() -> None:
 
 def test_a_body_sent_as_it_is_is_accepted() -> None:
     for encoding in (None, "identity", "Identity", "IDENTITY"):
-        require_identity(encoding)
+        encoding_of(encoding)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd", "br", "", "identity, gzip"])
 def test_any_other_encoding_is_refused_by_name(encoding: str) -> None:
     with pytest.raises(MediaTypeError, match=f"Content-Encoding {encoding} is not supported") as refusal:
-        require_identity(encoding)
+        encoding_of(encoding)
     assert refusal.value.accepted == ["identity"]

@@ -9,7 +9,8 @@ import zstandard
 
 from shared.codecs.zstd import pack_profile, unpack_profile
 from shared.errors import LimitError, MediaTypeError, ProfileContentError
-from shared.wire.profile import encoding_of, transfer_s
+from shared.wire.http import encoding_of
+from shared.wire.profile import ENCODINGS, transfer_s
 
 FILE = os.urandom(2000) + bytes(3000)
 
@@ -54,9 +55,13 @@ def test_what_is_no_packed_profile_is_refused(data: bytes) -> None:
 
 
 def test_the_encoding_of_a_body() -> None:
-    assert [encoding_of(each) for each in (None, "identity", "ZSTD")] == ["identity", "identity", "zstd"]
+    assert [encoding_of(each, ENCODINGS) for each in (None, "identity", "ZSTD")] == [
+        "identity",
+        "identity",
+        "zstd",
+    ]
     with pytest.raises(MediaTypeError, match="gzip") as caught:
-        encoding_of("gzip")
+        encoding_of("gzip", ENCODINGS)
     assert caught.value.accepted == ["identity", "zstd"]
 
 

@@ -12,6 +12,7 @@ import pytest
 import zstandard
 from kits.cloud import WAIT_S, Server, request, until
 from kits.gain import Gained, gain_profile
+from tornado.http1connection import HTTP1Connection
 
 from cloud.profiles.store import Profiles
 from shared.limits import MAX_CLIENT_PROFILES
@@ -65,6 +66,23 @@ def test_a_packed_profile_is_the_same_one(fresh: Server, make: Any, framed: Any)
         415, "media_type"
     )
     until(fresh.is_empty)
+
+
+@pytest.mark.parametrize(
+    ("declared", "seconds"),
+    [(1000, 120.0), (1_700_000, 445.0), (100 << 20, 120.0)],
+    ids=["small", "large", "too large"],
+)
+def test_it_may_come_as_slowly_as_a_thin_link_carries_it(
+    fresh: Server, monkeypatch: pytest.MonkeyPatch, declared: int, seconds: float
+) -> None:
+    """What is refused as too large is read and dropped, and gets no longer for that."""
+    given: list[float] = []
+    monkeypatch.setattr(HTTP1Connection, "set_body_timeout", lambda _, seconds: given.append(seconds))
+    with fresh.connect() as connection:
+        connection.send(request("PUT", f"/profiles/{'0' * 32}", b"", {"Content-Length": str(declared)}))
+        until(lambda: bool(given))
+    assert given == [seconds]
 
 
 def test_a_frame_whose_profile_is_not_here_says_where_to_put_it(

@@ -7,6 +7,7 @@ import socket
 
 import aiohttp
 import pytest
+from kits.switching import with_edge
 from kits.uplink import FRAME, GOOD, HERE, with_cloud
 from prometheus_client import Counter
 
@@ -124,3 +125,19 @@ def test_a_connection_over_which_nothing_is_taken_any_more_ends():
         assert found == [30_000]
 
     with_cloud(check)
+
+
+def test_only_the_first_question_to_the_cloud_hurries(monkeypatch):
+    """Later ones hold up no frame: the network before it answers."""
+    hurries = []
+
+    async def check_of(_uplink, *, hurry=True):
+        hurries.append(hurry)
+
+    async def check(edge):
+        monkeypatch.setattr("edge.uplink.uplink.Uplink.check", check_of)
+        await edge.switch.open("A")
+        await edge.switch.take("B")
+        assert hurries == [True, False]
+
+    with_edge(check)

@@ -210,3 +210,13 @@ def test_over_a_long_way_going_on_after_a_break_has_its_round_trips(monkeypatch)
         assert found == pytest.approx([1.5, 3.6, 10.0])
 
     with_sessions(check, deadline_s=1.5)
+
+
+@pytest.mark.parametrize(("mode", "opening_s"), [("auto", 10.0), ("only", 1.5)])
+def test_the_first_connection_has_long_unless_frames_wait_for_it(mode, opening_s):
+    async def check(_cloud, uplink):
+        await opened(uplink)
+        (own,) = uplink._sessions._all
+        assert own._means.opening_s == opening_s
+
+    with_sessions(check, session=mode, deadline_s=1.5)

@@ -11,6 +11,7 @@ from edge.cameras.fields import (
     Deadline,
     Frames,
     Grayscale,
+    HeadWorkers,
     MaxLatency,
     MinAgreement,
     Name,
@@ -98,6 +99,7 @@ class EdgeSettings(CommonSettings):
     threshold: Threshold = None
     grayscale: Grayscale = False
     queue_size: QueueSize = 2
+    head_workers: HeadWorkers = 0
     in_flight: int = Field(
         4,
         ge=1,
@@ -153,8 +155,7 @@ class EdgeSettings(CommonSettings):
     events_lost_s: waiting.EventsLost = 2.0
     show: Literal["frames", "changes", "quiet"] = Field(
         "frames",
-        description="what to print: `frames` (a line for each), `changes` (a progress line, and the answer whenever it "
-        "changes), or `quiet`",
+        description="what to print: `frames` (a line for each), `changes` (a progress line, and the answer whenever it changes), or `quiet`",
     )
     at_end: Literal["exit", "stay"] = Field(
         "exit",

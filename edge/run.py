@@ -19,7 +19,7 @@ from edge.cameras.metrics import CameraMetrics
 from edge.cameras.sources import Sources
 from edge.frames.pipeline import Pipeline
 from edge.frames.verifying import Verifier
-from edge.network.loading import load
+from edge.network.loading import heads_at_once, load
 from edge.network.opening import open_origin
 from edge.network.switch import Switch
 from edge.network.watch import watch
@@ -174,6 +174,7 @@ async def _open(
         line.circuit,
         metrics,
         in_flight=settings.in_flight,
+        heads=heads_at_once(settings, cameras, threads),
         pace=pace,
         verifier=verifier,
         look=page.look,

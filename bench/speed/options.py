@@ -92,6 +92,9 @@ class SpeedOptions(SystemOptions, ReportOptions):
     against_points: tuple[str, ...] = option(
         _STAGES, "split points, of both networks", quick=("layer3",), type=names
     )
+    at_once: int = option(
+        0, "heads, and tails, that run at once in this one's processes, where these choose their threads"
+    )
     engine_s: float = option(3.0, quick=0.5)
     """For which the unsplit engine runs back to back, in each round."""
 

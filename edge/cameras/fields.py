@@ -21,6 +21,15 @@ Source = Annotated[
         "`synthetic` (`synthetic:fps=10,frames=300,width=640,height=480`), or a source of an installed package by its name"
     ),
 ]
+HeadWorkers = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=64,
+        description="heads that run at once, each of another frame, sharing the threads: more frames a second, each of which takes longer; "
+        "0: one for every four threads, and no more than there are cameras",
+    ),
+]
 SplitPointName = Annotated[
     str | None,
     Field(

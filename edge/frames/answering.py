@@ -48,17 +48,19 @@ class Answering:
         explorations: Counter,
         verifier: Verifier | None = None,
         settle: Callable[[int], object] = lambda _size: None,
+        *,
+        tails: int = 1,
     ) -> None:
         """The counters are those of edge/metrics.py. `verifier` sees each answer of the cloud.
 
-        `settle` is called with the size of each encoded frame once nothing of it travels any more.
+        `settle` is called with the size of each encoded frame once nothing of it travels any more; so many `tails` run here at once.
         """
         self._circuit = circuit
         self._fallbacks = fallbacks
         self._explorations = explorations
         self._verifier = verifier
         self._settle = settle
-        self._tail_thread = ThreadPoolExecutor(1, thread_name_prefix="tail")
+        self._tail_threads = ThreadPoolExecutor(tails, thread_name_prefix="tail")
         self._unawaited: asyncio.Task[object] | None = None
 
     async def answer(self, encoded: Encoded, deadline_s: float) -> Outcome:
@@ -90,7 +92,7 @@ class Answering:
             await asyncio.gather(self._unawaited, return_exceptions=True)
         if self._verifier:
             await self._verifier.close()
-        self._tail_thread.shutdown(wait=False)
+        self._tail_threads.shutdown(wait=False)
 
     def _ask_without_waiting(self, encoded: Encoded) -> str:
         """Send a frame to learn whether the cloud is back, or what the link carries; returns the frame's fallback.
@@ -157,7 +159,7 @@ class Answering:
         if encoded.crossing:
             try:
                 loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self._tail_thread, self._run_tail, encoded)
+                answer = await loop.run_in_executor(self._tail_threads, self._run_tail, encoded)
                 return _outcome(encoded, answer, "edge", fallback)
             except (
                 ContentError,

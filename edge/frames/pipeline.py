@@ -1,7 +1,8 @@
 """The way of a frame through the edge, on one page.
 
 capture ─► preprocess ─► head ─► encode ─► send ─► deliver
-    │       (a thread each, a bounded queue between any two)   (a task for each frame, several at once)
+    │       (a thread each, of heads as many as run at once,   (a task for each frame, several at once)
+    │        a bounded queue between any two)
     │       │     (with the pilot's     │     └─► edge/frames/answering.py: the cloud, or the tail on this machine
     │       │      plan of the moment)  └─► if the scene stands still, the answer to an earlier frame is repeated
     │       └─ from here on the frame belongs to one edition of the network, whatever is taken meanwhile
@@ -36,13 +37,14 @@ if TYPE_CHECKING:
     from edge.frames.way import Crossing, Editions
     from edge.metrics import EdgeMetrics
     from edge.planning.pace import Pace
+    from edge.planning.plan import Plan
 
 _log = logging.getLogger(__name__)
 
 _LAST_READ_S = 2.0
 _BETWEEN = 5
-"""Frames of one camera between its queue and the uplink, beside those that may wait for the uplink: one in each of the three steps,
-one between any two."""
+"""Frames of one camera between its queue and the uplink, beside those that may wait for the uplink: one in each of the three steps, where
+one head runs at a time, and one between any two."""
 
 
 class Pipeline:
@@ -59,11 +61,13 @@ class Pipeline:
         metrics: EdgeMetrics,
         *,
         in_flight: int,
+        heads: int = 1,
         pace: Pace,
         verifier: Verifier | None = None,
         look: Callable[[Captured], None] | None = None,
     ) -> None:
-        """`in_flight`: how many requests may be under way at once. Each camera but one has one more of its own.
+        """`in_flight`: how many requests may be under way at once. Each camera but one has one more of its own. `heads`, and tails of the
+        edge, run at once, each of another frame.
 
         `pace` is told when frames came, for the planner; `verifier` sees the cloud's answers, and is closed at the end; `look` is given
         each frame before it is prepared, on that thread, and does not raise.
@@ -80,19 +84,22 @@ class Pipeline:
             metrics.explorations,
             verifier,
             self._settle,
+            tails=heads,
         )
         depth, size = metrics.queue_depth, max(camera.settings.queue_size for camera in cameras)
         self._slots = Allowance(in_flight - 1)
+        self._heads = heads
+        between = _BETWEEN + heads - 1
         self._intake = Intake[Captured](
             {camera.name: (camera.settings.queue_size, camera.live) for camera in cameras},
-            Allowance(size + _BETWEEN - 1),
+            Allowance(size + between - 1),
             depth.labels(queue="capture"),
         )
         # One frame ahead is enough to keep a step busy; more would only make frames older.
         self._prepared = BoundedQueue[Prepared](1, depth.labels(queue="head"))
         self._crossed = BoundedQueue[Crossed](1, depth.labels(queue="encode"))
         waiting = sum(camera.settings.queue_size for camera in cameras)
-        to_send = size + _BETWEEN + len(cameras) - 1
+        to_send = size + between + len(cameras) - 1
         for queue, capacity in {"capture": waiting, "head": 1, "encode": 1, "send": to_send}.items():
             metrics.queue_capacity.labels(queue=queue).set(capacity)
 
@@ -103,7 +110,7 @@ class Pipeline:
         self._metrics.queue_depth.labels(queue="send").set_function(outbox.depth)
         steps: list[Step[Any, Any]] = [
             Step("preprocess", self._intake.get, self._prepare, self._prepared),
-            Step("head", self._prepared.get, self._cross, self._crossed),
+            Step("head", self._planned, self._cross, self._crossed, workers=self._heads),
             Step("encode", self._crossed.get, Encoder(self._cameras, self._circuit, self._metrics), outbox),
         ]
         for camera in self._cameras.values():
@@ -168,9 +175,14 @@ class Pipeline:
             own = None  # it would show what this picture does not
         return Prepared(frame.origin, edition, tensor, outgoing, own)
 
-    def _cross(self, frame: Prepared) -> Crossed:
+    def _planned(self) -> tuple[Prepared, Plan, bool] | None:
+        """The next frame, and the pilot's plan for it: in the order of frames, whichever head is done first."""
+        frame = self._prepared.get()
+        return None if frame is None else (frame, *frame.edition.pilot.take())
+
+    def _cross(self, planned: tuple[Prepared, Plan, bool]) -> Crossed:
+        frame, plan, explores = planned
         crossing: Crossing = ()
-        plan, explores = frame.edition.pilot.take()
         with frame.step("head"):
             if frame.tensor is not None:
                 with frame.origin.watch.step("head"):

@@ -65,7 +65,7 @@ class _Outbound(Protocol[_Item_contra]):
 
 
 class Step(Generic[_Item, _Result]):
-    """A thread that takes each item, works on it and passes the result on, until there are no more items."""
+    """Threads that take each item, work on it and pass the result on, until there are no more items. Results are in the order of items."""
 
     def __init__(
         self,
@@ -73,27 +73,50 @@ class Step(Generic[_Item, _Result]):
         take: Callable[[], _Item | None],
         work: Callable[[_Item], _Result],
         outbound: _Outbound[_Result],
+        *,
+        workers: int = 1,
     ) -> None:
-        """`take` waits for the next item and gives None after the last one; `work` does not raise."""
+        """`take` waits for the next item and gives None after the last one; one of the `workers` calls it at a time. `work` does not raise."""
         self._take = take
         self._work = work
         self._outbound = outbound
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._taking = threading.Lock()
+        self._passed_on = threading.Lock()
+        """Free once the result of the item taken last has been passed on."""
+        self._working = workers
+        self._threads = [threading.Thread(target=self._run, name=name, daemon=True) for _ in range(workers)]
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
 
     def join(self) -> None:
-        """Wait until the thread has ended, which it does after the last item."""
-        self._thread.join()
+        """Wait until the threads have ended, which they do after the last item."""
+        for thread in self._threads:
+            thread.join()
 
     def _run(self) -> None:
         try:
-            while (item := self._take()) is not None:
-                result = self._work(item)
-                del item  # a picture or a tensor: free it before there is another wait
-                self._outbound.put(result)
-                del result
+            while True:
+                with self._taking:
+                    item = self._take()
+                    if item is None:
+                        return
+                    before, mine = self._passed_on, threading.Lock()
+                    mine.acquire()  # free when this result has been passed on
+                    self._passed_on = mine
+                try:
+                    result = self._work(item)
+                    del item  # a picture or a tensor: free it before there is another wait
+                    before.acquire()
+                    self._outbound.put(result)
+                    del result
+                finally:
+                    mine.release()
         finally:
-            self._outbound.close()
+            with self._taking:
+                self._working -= 1
+                is_last = not self._working
+            if is_last:
+                self._outbound.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge.frames.preprocess import Preprocess
 from edge.frames.way import Edition, Editions
-from edge.network.loading import load
+from edge.network.loading import heads_at_once, load
 from edge.planning.pilot import make_pilot
 from edge.planning.plan_metrics import PlanMetrics
 from edge.uplink.clouds.opening import make_uplink
@@ -162,7 +162,9 @@ class Switch:
         """The edition of each camera; cameras whose settings ask for the same share one, and those with the same aims a pilot."""
         pilots = {}
         under_way = self._settings.in_flight + len(self._cameras) - 1
-        settings = self._settings.model_copy(update={"in_flight": under_way})
+        heads = heads_at_once(self._settings, self._cameras, self._threads)
+        at_once = {"in_flight": under_way, "head_workers": heads}
+        settings = self._settings.model_copy(update=at_once)
         for aims in dict.fromkeys(camera.aims for camera in self._cameras):
             led = PlanMetrics(self._metrics, [each.name for each in self._cameras if each.aims == aims])
             plans = loaded.plans[aims.choice]

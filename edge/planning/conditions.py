@@ -36,8 +36,8 @@ _FORGOTTEN_AFTER = 500
 """Frames of a plan that sends nothing."""
 _MOST_CROWDED = 2.0
 """More is no matter of how frames meet, and shows in other estimates."""
-_LEAST_OVERLAP = 1 / 3
-"""The edge works on three frames at once."""
+_OTHER_STEPS = 2
+"""The edge works on so many frames at once, beside those whose heads run."""
 
 
 class _Cloud:
@@ -64,12 +64,16 @@ class Observations:
         wire: Wire | None = None,
         allowed: Callable[[], float] = lambda: math.inf,
         queue_size: int = 2,
+        heads: int = 1,
     ) -> None:
-        """`wire`: how frames are carried, by default each as a request; `allowed`: what the data budget has, in bytes per second."""
+        """`wire`: how frames are carried, by default each as a request; `allowed`: what the data budget has, in bytes per second; `heads`: how
+        many run at once.
+        """
         self._link = link
         self._wire = wire or OneByOne()
         self._allowed = allowed
         self._queue_size = queue_size
+        self._heads = heads
         self._overlap, self._crowding = Tracker(), Tracker()
         self._delivered = 0
         self._sizes = Sizes()
@@ -120,9 +124,10 @@ class Observations:
             has_session=self._wire.has_session,
             frame_overhead_bytes=self._wire.frame_overhead_bytes,
             bytes_per_s=self._allowed(),
-            edge_overlap=self._overlap.or_else(1.0),
+            edge_overlap=self._overlap.or_else(1 / self._heads),
             crowding=self._crowding.or_else(1.0),
             queue_size=self._queue_size,
+            heads=self._heads,
         )
 
     def failed(self, option: Option | None) -> None:
@@ -181,7 +186,7 @@ class Observations:
         self._sizes.encoded(option, size, keyframe=keyframe)
         gap_s = 0.0 if self._pace.interval_s else self._pace.gap_s
         if gap_s and took_s and steps_s.get("wait_uplink", 0.0) < _AT_ONCE * took_s:
-            self._overlap.add(min(1.0, max(_LEAST_OVERLAP, gap_s / took_s)))
+            self._overlap.add(min(1.0, max(1 / (self._heads + _OTHER_STEPS), gap_s / took_s)))
         if latency_s is not None:
             own_queues_s = sum(each for step, each in steps_s.items() if step.startswith("wait_"))
             self._latency.add(max(0.0, latency_s - own_queues_s))

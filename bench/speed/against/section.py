@@ -97,10 +97,11 @@ def _clouds(
     options: SpeedOptions, contenders: Sequence[Contender], threads: int | None = None
 ) -> Iterator[Mapping[str, Cloud]]:
     """A cloud of each, ready; all but one are idle at any time."""
-    more = _threads(options, threads)
     with contextlib.ExitStack() as ends:
         clouds = {
-            each.name: ends.enter_context(Cloud([*each.flags, *more], checkout=each.checkout))
+            each.name: ends.enter_context(
+                Cloud([*each.flags, *_more(options, each, threads, "tail")], checkout=each.checkout)
+            )
             for each in contenders
         }
         for cloud in clouds.values():
@@ -116,7 +117,7 @@ def _run(
     # The engine that the cloud has chosen: a choice by an edge of its own would be made beside a cloud.
     with Edge(
         Setup(None, options.source).like(cloud), cloud.url, point, _PICTURES if point == PICTURE else codec, frames_needed(**shape),
-        *contender.flags, *_threads(options, threads), checkout=contender.checkout,
+        *contender.flags, *_more(options, contender, threads, "head"), checkout=contender.checkout,
     ) as edge:  # fmt: skip
 
         def sample() -> Sample:
@@ -129,6 +130,9 @@ def _run(
     return window
 
 
-def _threads(options: SpeedOptions, threads: int | None) -> list[str]:
-    chosen = threads or options.threads
-    return [f"--threads={chosen}"] if chosen else []
+def _more(options: SpeedOptions, contender: Contender, threads: int | None, half: str) -> list[str]:
+    """Flags of the process that runs this half."""
+    if chosen := threads or options.threads:
+        return [f"--threads={chosen}"]
+    at_once = options.at_once if contender.name == "this" else 0
+    return [f"--{half}-workers={at_once}"] if at_once else []

@@ -95,17 +95,16 @@ def fit_context(
             :, coding_pass.positions, coding_pass.first : coding_pass.last
         ]
         wanted = (flat > 0).reshape(-1, coding_pass.last - coding_pass.first)
+        seen = np.concatenate(
+            [canvas.seen(coding_pass, own) for canvas, own in zip(chosen, beside, strict=True)]
+        )
         if like is None:
-            seen = [_seen(canvas, coding_pass, own) for canvas, own in zip(chosen, beside, strict=True)]
-            arrays |= _prediction(coding_pass, np.concatenate(seen), wanted.astype(np.float32), rank)
+            arrays |= _prediction(coding_pass, seen, wanted.astype(np.float32), rank)
         else:
             name = f"context.{coding_pass.index}."
             arrays |= {name + part: like[name + part] for part in PARTS}
-        weights = Weights.of(arrays, coding_pass)
-        predicted = np.concatenate(
-            [weights.predict(coding_pass, canvas, own) for canvas, own in zip(chosen, beside, strict=True)]
-        )
-        own_kind = np.zeros_like(predicted)
+        predicted = Weights.of(arrays, coding_pass).predict(seen)
+        own_kind = np.zeros(predicted.shape, np.intp)
         if coding_pass.light:
             own_kind = OWN_KIND[np.concatenate([own for own in beside if own is not None]).astype(np.intp)]
         arrays[f"context.{coding_pass.index}.classes"] = _classes(
@@ -118,11 +117,6 @@ def fit_context(
             rungs,
         )
     return arrays
-
-
-def _seen(canvas: Canvas, coding_pass: CodingPass, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """What the regression sees of one frame: (positions, inputs)."""
-    return np.concatenate([*canvas.before(coding_pass), *(() if beside is None else (beside,))], axis=1)
 
 
 def _prediction(

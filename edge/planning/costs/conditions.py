@@ -56,6 +56,8 @@ class Conditions:
     """
     queue_size: int = 2
     """How many frames may wait for the head, and for the uplink."""
+    heads: int = 1
+    """How many heads the edge runs at once, each of another frame."""
 
     def computing_s(self, option: Option, *, batched: bool = False) -> float:
         """The cloud's time for decoding and tail. Its decoding speed is inferred from its computing speed."""

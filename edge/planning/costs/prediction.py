@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from edge.planning.costs.conditions import Conditions
     from edge.planning.costs.option import Option
 
-_IN_STEPS = 3
-"""Frames in the edge's steps while its slowest one, the head as a rule, is what all wait for: one in it, one before it, one that cannot be
-passed on.
+_BESIDE_HEADS = 2
+"""Frames in the edge's steps while its slowest one, the head as a rule, is what all wait for, beside those in it: one before it, one that
+cannot be passed on.
 """
 _BETWEEN = 2
 """Frames that may wait for the uplink beside `queue_size`, when all steps have been done: edge/frames/pipeline.py's places less those."""
@@ -75,7 +75,7 @@ def _age_s(
 ) -> float:
     """`kept_back`: how many frames wait for the uplink; `away_s`: from there to the answer."""
     period_s = max(busy_s, taken_s)
-    crowded_s = max(edge_s, period_s * _IN_STEPS) + period_s * kept_back + away_s
+    crowded_s = max(edge_s, period_s * (now.heads + _BESIDE_HEADS)) + period_s * kept_back + away_s
     if (
         now.interval_s <= 0
     ):  # the source is always ahead: its queue is full, and one more frame is at its door

@@ -96,6 +96,11 @@ class Canvas:
         total += own[at + width]
         return total
 
+    def seen(self, current: CodingPass, beside: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """(positions, inputs): all that the pass is predicted from. `beside`: what the method gives for a light pass, None for a dark one."""
+        parts = [*self.before(current), *(() if beside is None else (beside,))]
+        return np.concatenate(parts, axis=1)
+
     def _complete(self, first: int, last: int) -> None:
         v = self._bordered[:, :, first:last]
         sides = v[:, :-2] + v[:, 2:]  # left and right; its outer rows hold the corners
@@ -132,11 +137,9 @@ def passes_of(rows: int, columns: int, channels: int, groups: int) -> list[Codin
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """The linear prediction of one pass, whole numbers in float32. r: its rank; P: earlier channels; C: its own channels."""
+    """The linear prediction of one pass, whole numbers in float32. I: what `Canvas.seen` gives; r: its rank; C: its own channels."""
 
-    same: NDArray[np.float32]  # (P, r)
-    around: NDArray[np.float32]  # (P, r)
-    beside: NDArray[np.float32]  # (C, r); no rows for a dark pass
+    down: NDArray[np.float32]  # (I, r)
     up: NDArray[np.float32]  # (r, C)
     bias: NDArray[np.float32]  # (C,)
     latent_shift: float
@@ -150,36 +153,24 @@ class Weights:
         rank, most = up.shape[0], min(MAX_CONTEXT_RANK, own)
         if rank > most:  # what is above the channels' number predicts nothing more
             raise ProfileContentError(f"a profile's contexts of rank {rank}", accepted={"max_rank": most})
-
-        def whole(key: str, *shape: int | None) -> NDArray[np.float32]:
-            return require(arrays, name + key, np.int16, shape).astype(np.float32)
-
+        rows = {"same": before, "around": before, "beside": own if current.light else 0}
+        parts = {key: require(arrays, name + key, np.int16, (count, rank)) for key, count in rows.items()}
         shifts = require(arrays, name + "shift", np.uint8, (2,))
         if shifts.max() > 24:
             raise ProfileContentError(f"a profile's {name}shift is above 24")
         weights = cls(
-            same=whole("same", before, rank),
-            around=whole("around", before, rank),
-            beside=whole("beside", own if current.light else 0, rank),
+            down=np.concatenate(list(parts.values())).astype(np.float32),
             up=up.astype(np.float32),
             bias=require(arrays, name + "bias", np.int32, (own,)).astype(np.float32),
             latent_shift=float(shifts[0]),
             shift=float(shifts[1]),
         )
-        weights._check()
+        weights._check(np.repeat((MAX_MAGNITUDE, MAX_AROUND, MAX_BESIDE), list(rows.values())))
         return weights
 
-    def predict(
-        self, current: CodingPass, canvas: Canvas, beside: NDArray[np.float32] | None
-    ) -> NDArray[np.int32]:
-        """(positions, channels) in 0 … PREDICTIONS - 1. `beside`: `canvas.beside(current)`, None for a dark pass."""
-        latent = np.zeros((len(current.positions), len(self.up)), np.float32)
-        if current.first:
-            same, around = canvas.before(current)
-            latent += same @ self.same
-            latent += around @ self.around
-        if beside is not None:
-            latent += beside @ self.beside
+    def predict(self, seen: NDArray[np.float32]) -> NDArray[np.int32]:
+        """(positions, C) in 0 … PREDICTIONS - 1, from (positions, I) of one frame or of several."""
+        latent: NDArray[np.float32] = seen @ self.down
         latent *= np.float32(2.0**-self.latent_shift)
         np.floor(latent, out=latent)
         np.clip(latent, -LATENT_LIMIT, LATENT_LIMIT, out=latent)
@@ -189,16 +180,9 @@ class Weights:
         np.clip(prediction, 0, PREDICTIONS - 1, out=prediction)
         return prediction.astype(np.int32)
 
-    def _check(self) -> None:
-        """Raise ProfileContentError if a sum could exceed 2^24, above which float32 is no longer exact."""
-        latent = sum(
-            np.abs(part.astype(np.float64)).sum(0) * most
-            for part, most in (
-                (self.same, MAX_MAGNITUDE),
-                (self.around, MAX_AROUND),
-                (self.beside, MAX_BESIDE),
-            )
-        )
+    def _check(self, most: NDArray[np.intp]) -> None:
+        """Raise ProfileContentError if a sum could exceed 2^24, above which float32 is no longer exact. `most`: the largest inputs."""
+        latent = (np.abs(self.down.astype(np.float64)) * most[:, None]).sum(0)
         final = np.abs(self.up.astype(np.float64)).sum(0) * LATENT_LIMIT + np.abs(
             self.bias.astype(np.float64)
         )
@@ -243,7 +227,7 @@ class ContextModel:
     def classes(self, current: CodingPass, canvas: Canvas) -> NDArray[np.uint8]:
         """The class of each symbol of the pass, (positions x channels,)."""
         beside = canvas.beside(current) if current.light else None
-        index = self._weights[current.index].predict(current, canvas, beside)
+        index = self._weights[current.index].predict(canvas.seen(current, beside))
         index += self._kinds[current.index]
         if beside is not None:
             index += np.take(_OWN_OFFSET, beside.astype(np.uint8))

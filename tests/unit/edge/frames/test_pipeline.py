@@ -24,10 +24,12 @@ FALLBACK_OF = {"good": None, "slow": None, "raises": "refused"} | {
     st.lists(st.sampled_from(sorted(FALLBACK_OF)), max_size=15),
     st.integers(1, 5),
     st.integers(1, 3),
+    st.integers(1, 3),
 )
-def test_lossless_every_frame_is_answered_once_in_order(outcomes, in_flight, queue_size):
+def test_lossless_every_frame_is_answered_once_in_order(outcomes, in_flight, queue_size, heads):
     frames = list(pictures(len(outcomes)))
-    run = Run(FakeSource(frames), FakeUplink(outcomes=outcomes), in_flight=in_flight, queue_size=queue_size)
+    uplink = FakeUplink(outcomes=outcomes)
+    run = Run(FakeSource(frames), uplink, in_flight=in_flight, queue_size=queue_size, head_workers=heads)
     records = run.to_end()
     assert [each.frame for each in records] == list(range(len(outcomes)))
     assert [each.fallback for each in records] == [FALLBACK_OF[outcome] for outcome in outcomes]

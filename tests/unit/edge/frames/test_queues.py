@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
+import threading
+import time
 from itertools import chain
 
 import pytest
 from kits.edge import value
 from kits.threads import ended, started, still_waits
 
-from edge.frames.queues import BoundedQueue
+from edge.frames.queues import BoundedQueue, Step
 from edge.metrics import EdgeMetrics
 
 
@@ -128,3 +131,71 @@ def test_many_threads_lose_and_double_nothing(make):
         for base in (0, 1000, 2000):
             mine = [item for item in got if base <= item < base + 200]
             assert mine == sorted(mine), "each consumer sees each producer's items in order"
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_results_are_in_the_order_of_items_however_long_each_takes(make, workers):
+    inbound, outbound = make(2), make(1)
+    rng = random.Random(workers)
+
+    def work(item):
+        time.sleep(rng.random() / 500)
+        return -item
+
+    step = Step("head", inbound.get, work, outbound, workers=workers)
+    step.start()
+    producer = started(lambda: [inbound.put(item) for item in range(100)])
+    found = [outbound.get() for _ in range(100)]
+    assert ended(producer)
+    assert found == [-item for item in range(100)]
+    inbound.close()
+    assert outbound.get() is None, "once, after the last result"
+    step.join()
+
+
+def test_workers_work_at_once(make):
+    inbound, outbound = make(3), make(3)
+    meeting = threading.Barrier(3)
+    step = Step("head", inbound.get, lambda item: (meeting.wait(60), item)[1], outbound, workers=3)
+    step.start()
+    for item in "abc":
+        inbound.put(item)
+    assert [outbound.get() for _ in range(3)] == ["a", "b", "c"]
+    inbound.close()
+    step.join()
+
+
+def test_the_last_worker_closes_what_comes_behind(make):
+    """Others end as soon as there is nothing more to take, while the one before them still works."""
+    inbound, outbound = make(2), make(2)
+    gate = threading.Event()
+    step = Step("head", inbound.get, lambda item: (gate.wait(60), item)[1], outbound, workers=2)
+    step.start()
+    inbound.put("slow")
+    inbound.close()
+    reader = started(outbound.get)
+    assert still_waits(reader), "neither a result nor an end"
+    gate.set()
+    assert ended(reader)
+    assert outbound.get() is None
+    step.join()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_breaks_down_holds_up_nobody(make):
+    """Work does not raise; if it does all the same, the frames behind it go on."""
+    inbound, outbound = make(2), make(2)
+
+    def work(item):
+        if item == "bad":
+            raise ValueError
+        return item
+
+    step = Step("head", inbound.get, work, outbound, workers=2)
+    step.start()
+    for item in ("bad", "good", "better"):
+        inbound.put(item)
+    assert [outbound.get(), outbound.get()] == ["good", "better"]
+    inbound.close()
+    assert outbound.get() is None
+    step.join()

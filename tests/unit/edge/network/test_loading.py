@@ -12,7 +12,7 @@ from kits.edge import settings_of
 from edge.cameras.file import read_cameras
 from edge.metrics import EdgeMetrics
 from edge.network import loading
-from edge.network.loading import load
+from edge.network.loading import heads_at_once, load
 from edge.planning import choices
 from shared.errors import EngineError, ModelError
 
@@ -121,3 +121,29 @@ def test_what_a_live_network_surveys_is_not_kept(tmp_path):
     assert not list(tmp_path.glob("survey-*"))
     loaded(bundles.tiny(), **settings)
     assert list(tmp_path.glob("survey-*"))
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "threads", "cameras", "at_once"),
+    [(0, 2, 8, 1), (0, 16, 1, 1), (0, 16, 3, 3), (0, 16, 8, 4), (2, 2, 1, 2), (3, 2, 8, 2), (1, 16, 8, 1)],
+)
+def test_how_many_heads_run_at_once(asked_for, threads, cameras, at_once):
+    """Left alone, one for every four threads, but no more than there are cameras; never more than threads."""
+    assert heads_at_once(settings_of(head_workers=asked_for), [None] * cameras, threads) == at_once
+
+
+def test_heads_that_run_at_once_share_the_threads(asked):
+    del asked
+    folder = bundles.tiny().folder
+    chosen = settings_of(
+        model=str(folder),
+        weights="auto",
+        cache_dir="",
+        cloud_url="http://127.0.0.1:1",
+        head_workers=2,
+        precision="float32",
+    )
+    found = load(chosen, read_cameras(chosen), 2, EdgeMetrics())
+    (plan,) = plans_of(found)
+    compiled = plan.head.requests.compiled
+    assert (compiled.get_property("NUM_STREAMS"), compiled.get_property("INFERENCE_NUM_THREADS")) == (2, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,30 @@ def test_a_slow_edge_is_noticed(kit):
     for _ in range(5):
         kit.deliver(PNG, preprocess=0.001, head=4 * (PNG.head_s + PNG.encode_s) - 0.003, encode=0.002)
     assert kit.now.edge_slowdown == pytest.approx(4.0)
+
+
+def test_heads_that_run_at_once_are_taken_to_share_the_frames_until_they_are_seen_to():
+    one, three = Kit(), Kit(heads=3)
+    alone, shared = (predict(LAYER3, each.now) for each in (one, three))
+    assert shared.latency_s == alone.latency_s
+    assert one.now.edge_overlap == 1.0
+    assert three.now.edge_overlap == pytest.approx(1 / 3)
+    edge_s = LAYER3.head_s + LAYER3.encode_s
+    for kit in (one, three):  # which gives a frame ten times as often as it takes for one
+        for number in range(50):
+            kit.clock.now += edge_s / 10
+            kit.pace.captured("a", number, kit.clock.now)
+            kit.deliver(LAYER3)
+    assert one.now.edge_overlap == pytest.approx(1 / 3), "its three steps, each of another frame"
+    assert three.now.edge_overlap == pytest.approx(1 / 5), "its five"
+
+
+def test_a_frame_is_the_older_the_more_heads_it_has_before_it(kit):
+    """Where the head is the slowest, each place in the steps is a wait of one frame."""
+    now = replace(kit.now, interval_s=0.0)
+    one, two = (predict(OUTPUT, replace(now, heads=heads)) for heads in (1, 2))
+    assert two.period_s == one.period_s
+    assert two.age_s == pytest.approx(one.age_s + one.period_s)
 
 
 def test_a_frame_that_was_not_encoded_is_measured_without_it(kit):

@@ -30,15 +30,12 @@ def test_predictions_are_whole_numbers_that_no_order_of_adding_changes():
     for step in passes_of(6, 6, 8, 2):
         weights = Weights.of(make_profile().arrays, step)
         beside = canvas.beside(step) if step.light else None
-        inputs = [*canvas.before(step), *(() if beside is None else (beside,))]
-        latent = sum(
-            part.astype(np.int64) @ matrix.astype(np.int64)
-            for part, matrix in zip(inputs, (weights.same, weights.around, weights.beside), strict=False)
-        )
+        seen = canvas.seen(step, beside)
+        latent = seen.astype(np.int64) @ weights.down.astype(np.int64)
         latent = np.clip(latent // 2 ** int(weights.latent_shift), -2047, 2047)
         exact = latent @ weights.up.astype(np.int64) + weights.bias.astype(np.int64)
         exact = np.clip(exact / 2.0**weights.shift, 0, PREDICTIONS - 1).astype(int)
-        assert np.array_equal(weights.predict(step, canvas, beside), exact)
+        assert np.array_equal(weights.predict(seen), exact)
 
 
 @given(st.data())

@@ -122,7 +122,7 @@ def test_multiplications_are_those_of_the_matrices() -> None:
         count = 0
         for current in codec.in_numpy.coder.passes:
             weights = codec.in_numpy.coder.contexts._weights[current.index]
-            for each in (weights.same, weights.around, weights.beside, weights.up):
+            for each in (weights.down, weights.up):
                 count += each.size * len(current.positions)
         rank = profile.arrays["corrector_down"].shape[1]
         count += 2 * rank * int(np.prod(shape))

@@ -6,6 +6,7 @@ import pytest
 
 from bench.harness.process import HERE
 from bench.harness.scrape import parse
+from bench.speed.against import section
 from bench.speed.against.tables import rows, step_rows
 from bench.speed.options import SpeedOptions
 from bench.speed.steps import Costs, Sample
@@ -101,3 +102,36 @@ def test_an_int8_bundle_keeps_its_precision_and_sends_its_symbols(monkeypatch, t
     monkeypatch.undo()
     (tmp_path / "bundle.json").write_text(json.dumps({"schema": 0}))
     assert SpeedOptions.read(["--model", str(tmp_path)]).codec == "int8+zstd"
+
+
+def test_halves_that_run_at_once_are_this_ones_and_only_where_it_chooses_its_threads(monkeypatch, tmp_path):
+    started = {}
+
+    class Process:
+        pid, url = 1, "http://127.0.0.1:1"
+
+        def __init__(self, flags, *, checkout):
+            started[checkout] = [flag for flag in flags if "-workers" in flag or "threads" in flag]
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def wait_until_ready(self):
+            pass
+
+    monkeypatch.setattr(section, "Cloud", Process)
+    other = checkout(tmp_path / "other")
+    options = SpeedOptions.read(["--model", "net", "--against", str(other), "--at-once", "2"])
+    this, base = options.contenders
+
+    def flags_of(options, **more):
+        with section._clouds(options, [this, base], **more):
+            return started[this.checkout], started[base.checkout]
+
+    assert flags_of(options) == (["--tail-workers=2"], [])
+    assert flags_of(options, threads=1) == (["--threads=1"], ["--threads=1"])
+    alone = SpeedOptions.read(["--model", "net", "--against", str(other)])
+    assert flags_of(alone) == ([], [])

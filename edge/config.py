@@ -99,7 +99,7 @@ class EdgeSettings(CommonSettings):
     threshold: Threshold = None
     grayscale: Grayscale = False
     queue_size: QueueSize = 2
-    head_workers: HeadWorkers = 0
+    head_workers: HeadWorkers = 1
     in_flight: int = Field(
         4,
         ge=1,

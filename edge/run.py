@@ -168,13 +168,15 @@ async def _open(
     ]
     page.play(running, switch.editions)
     verifier = Verifier(settings.verify_share, metrics) if settings.verify_share else None
+    if (heads := heads_at_once(settings, threads)) > 1:
+        _log.info("%d heads run at once, with %d threads in all", heads, threads)
     pipeline = Pipeline(
         running,
         switch.editions,
         line.circuit,
         metrics,
         in_flight=settings.in_flight,
-        heads=heads_at_once(settings, cameras, threads),
+        heads=heads,
         pace=pace,
         verifier=verifier,
         look=page.look,

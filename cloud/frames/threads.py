@@ -9,8 +9,6 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from shared.process.threads import workers_of
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -175,7 +173,8 @@ class ThreadPools:
     def __init__(self, threads: int, tail_workers: int = 0) -> None:
         """`threads` may compute at once; `tail_workers` tails run at once and share them, 0: one for every four threads."""
         self.threads = threads
-        self.tail_workers = tail_workers or workers_of(0, threads)
+        # Four threads run one tail nearly four times as fast; more of them help several tails more than one.
+        self.tail_workers = tail_workers or max(1, threads // 4)
         self.tails = Pool("tail", self.tail_workers)
         self.decode = Pool("decode", max(2, threads))
         self.pictures = Pool("picture", min(_MAX_PICTURES, max(1, threads // 2)))

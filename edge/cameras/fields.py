@@ -24,10 +24,10 @@ Source = Annotated[
 HeadWorkers = Annotated[
     int,
     Field(
-        ge=0,
+        ge=1,
         le=64,
-        description="heads that run at once, each of another frame, sharing the threads: more frames a second, each of which takes longer; "
-        "0: one for every four threads, and no more than there are cameras",
+        description="heads that run at once, each of another frame, sharing the threads, and at most as many: more frames a second, each of which "
+        "takes longer",
     ),
 ]
 SplitPointName = Annotated[

@@ -107,9 +107,11 @@ class Step(Generic[_Item, _Result]):
                     mine.acquire()  # free when this result has been passed on
                     self._passed_on = mine
                 try:
-                    result = self._work(item)
-                    del item  # a picture or a tensor: free it before there is another wait
-                    before.acquire()
+                    try:
+                        result = self._work(item)
+                        del item  # a picture or a tensor: free it before there is another wait
+                    finally:  # what breaks down overtakes nothing either
+                        before.acquire()
                     self._outbound.put(result)
                     del result
                 finally:

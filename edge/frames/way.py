@@ -143,7 +143,7 @@ class Pilot(Protocol):
     """Gives each frame its plan, and is told the outcome of earlier frames."""
 
     def take(self) -> tuple[Plan, bool]:
-        """The next frame's plan, and whether it is sent only to measure the link. Called from the head's thread."""
+        """The next frame's plan, and whether it is sent only to measure the link. Called in the order of frames, by one thread at a time."""
 
     def answered(self, plan: Plan, steps_ms: Mapping[str, float], cloud: str | None = None) -> None:
         """The cloud, which of several, answered a frame of this plan, waited for or not; `steps_ms` is what its own steps took."""

@@ -15,7 +15,6 @@ from shared.network.find import bundle_folder
 from shared.network.manifest import MANIFEST, read_manifest
 from shared.observing.telemetry import export_build_info
 from shared.process.memory import give_back
-from shared.process.threads import workers_of
 from shared.security.tokens.bearer import Bearer
 
 if TYPE_CHECKING:
@@ -103,9 +102,9 @@ class Loaded:
         )
 
 
-def heads_at_once(settings: EdgeSettings, cameras: Sequence[CameraSettings], threads: int) -> int:
-    """How many heads run at once, sharing so many threads. Unless it is set, a camera alone has all threads for each of its frames."""
-    return min(workers_of(settings.head_workers, threads), settings.head_workers or len(cameras))
+def heads_at_once(settings: EdgeSettings, threads: int) -> int:
+    """How many heads run at once, sharing so many threads."""
+    return min(settings.head_workers, threads)
 
 
 def load(
@@ -140,7 +139,7 @@ def load(
         return load_network(
             settings.model_copy(update=chosen | {"split_point": cameras[0].split_point}), metrics, "head",
             weights=weights, seed=seed, patience_s=patience_s, threads=threads,
-            streams=heads_at_once(settings, cameras, threads), hold=hold, bring_float=bring_float,
+            streams=heads_at_once(settings, threads), hold=hold, bring_float=bring_float,
         )  # fmt: skip
 
     chosen = before.for_same_graph(settings) if before else {}

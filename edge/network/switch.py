@@ -162,8 +162,10 @@ class Switch:
         """The edition of each camera; cameras whose settings ask for the same share one, and those with the same aims a pilot."""
         pilots = {}
         under_way = self._settings.in_flight + len(self._cameras) - 1
-        heads = heads_at_once(self._settings, self._cameras, self._threads)
-        at_once = {"in_flight": under_way, "head_workers": heads}
+        at_once = {
+            "in_flight": under_way,
+            "head_workers": heads_at_once(self._settings, self._threads),
+        }
         settings = self._settings.model_copy(update=at_once)
         for aims in dict.fromkeys(camera.aims for camera in self._cameras):
             led = PlanMetrics(self._metrics, [each.name for each in self._cameras if each.aims == aims])

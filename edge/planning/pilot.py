@@ -70,7 +70,7 @@ class PlannedPilot:
             wire=self._wire,
             allowed=lambda: metrics.budget.bytes_per_s,
             queue_size=settings.queue_size,
-            heads=max(1, settings.head_workers),
+            heads=settings.head_workers,
         )
         self._retired = False
         self._reason = "first"

@@ -49,6 +49,8 @@ class Engine(ABC):
     precision: str
     device: str
     threads: int
+    streams = 1
+    """How many halves run at once, each with its share of the threads."""
     minds_cuts = False
     """Whether a network that is cut takes longer than one that is not."""
 

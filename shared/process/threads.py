@@ -37,12 +37,6 @@ def limit_threads(requested: int) -> int:
     return threads
 
 
-def workers_of(requested: int, threads: int) -> int:
-    """How many halves of a network run at once, sharing so many threads. `requested` is the user's setting; 0: one for every four."""
-    # Four threads run one half nearly four times as fast; more of them help several halves more than one.
-    return min(requested, threads) or max(1, threads // 4)
-
-
 def _quota_v2(path: Path) -> float | None:
     try:
         quota, period = path.read_text().split()

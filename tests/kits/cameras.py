@@ -61,7 +61,16 @@ class Cameras:
     """One edge with a camera for each source."""
 
     def __init__(
-        self, sources, outcomes=(), *, sinks=(), in_flight=2, split_point="relu", codec="float32", **own
+        self,
+        sources,
+        outcomes=(),
+        *,
+        sinks=(),
+        in_flight=2,
+        heads=1,
+        split_point="relu",
+        codec="float32",
+        **own,
     ):
         """`sources` by camera, each a source or its items; `own`: settings by camera."""
         self.sources = {
@@ -95,6 +104,7 @@ class Cameras:
             self.uplink.circuit,
             self.metrics,
             in_flight=in_flight,
+            heads=heads,
             pace=Pace({name: source.live for name, source in self.sources.items()}),
         )
 

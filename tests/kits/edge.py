@@ -211,7 +211,7 @@ class Run:
             self.uplink.circuit,
             self.metrics,
             in_flight=chosen.in_flight,
-            heads=max(1, chosen.head_workers),
+            heads=chosen.head_workers,
             pace=Pace({own.name: source.live}),
             verifier=verifier(self.metrics) if verifier else None,
             look=look,

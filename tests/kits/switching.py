@@ -157,6 +157,7 @@ class Edge:
             self.line.circuit,
             self.metrics,
             in_flight=self.settings.in_flight,
+            heads=self.settings.head_workers,
             pace=self.pace,
         )
 

@@ -38,7 +38,7 @@ class Prediction:
 def predict(option: Option, now: Conditions) -> Prediction:
     """The option's latency, period, bytes and age under the conditions `now`."""
     edge_s = (option.head_s + option.encode_s) * now.edge_slowdown
-    busy_s = edge_s * now.edge_overlap
+    busy_s = max(edge_s * now.edge_overlap, option.encode_s * now.edge_slowdown)  # which one thread does
     if option.codec is None:
         return Prediction(edge_s, busy_s, 0.0, _age_s(now, edge_s, busy_s, 0.0, 0.0, 0.0))
     size, away_s = now.wire_bytes(option), unhindered_s(option, now)

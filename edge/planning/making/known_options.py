@@ -56,6 +56,8 @@ def options_of(
     `source` as `--source` takes it; `keep`: for later starts. Raises SplitDNNError if the source gives no picture.
     """
     engine = network.engine.describe()
+    if network.engine.streams > 1:  # each has fewer threads, so a half takes longer
+        engine["streams"] = network.engine.streams
     key = "survey-" + key_of(
         str(_VERSION), *_versions(), network.model.fingerprint.hex(), str(network.model.task), str(sorted(engine.items())), machine(), _identity(source),
         str(grayscale),

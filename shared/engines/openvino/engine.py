@@ -53,7 +53,7 @@ class OpenVinoEngine(Engine):
         self._held = addresses(model)
         self.precision = precision
         self._form = FORMS[precision]
-        self.threads = threads
+        self.threads, self.streams = threads, streams
         self._options = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": self._form.type,

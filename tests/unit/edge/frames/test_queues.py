@@ -183,18 +183,25 @@ def test_the_last_worker_closes_what_comes_behind(make):
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_worker_that_breaks_down_holds_up_nobody(make):
-    """Work does not raise; if it does all the same, the frames behind it go on."""
-    inbound, outbound = make(2), make(2)
+    """Work does not raise; if it does all the same, the frames behind it go on, and overtake none before it."""
+    inbound, outbound = make(4), make(4)
+    gate = threading.Event()
 
     def work(item):
         if item == "bad":
             raise ValueError
+        if item == "slow":
+            gate.wait(60)
         return item
 
-    step = Step("head", inbound.get, work, outbound, workers=2)
+    step = Step("head", inbound.get, work, outbound, workers=3)
     step.start()
-    for item in ("bad", "good", "better"):
+    for item in ("slow", "bad", "good", "better"):
         inbound.put(item)
+    reader = started(outbound.get)
+    assert still_waits(reader)
+    gate.set()
+    assert ended(reader)
     assert [outbound.get(), outbound.get()] == ["good", "better"]
     inbound.close()
     assert outbound.get() is None

@@ -26,8 +26,11 @@ def endless(name, seed):
     return {name: FakeSource(pictures(None, seed=seed))}
 
 
-def test_each_camera_has_its_own_order_counts_and_frame_ids():
-    run = Cameras({name: pictures(20, seed=seed) for seed, name in enumerate("abc")}, {"b": "late"})
+@pytest.mark.parametrize("heads", [1, 3])
+def test_each_camera_has_its_own_order_counts_and_frame_ids(heads):
+    run = Cameras(
+        {name: pictures(20, seed=seed) for seed, name in enumerate("abc")}, {"b": "late"}, heads=heads
+    )
     assert run.to_end() == {name: list(range(20)) for name in "abc"}
     for name in "abc":
         by_cloud = run.count("frames_total", name, outcome="cloud")

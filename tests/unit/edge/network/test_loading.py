@@ -124,12 +124,12 @@ def test_what_a_live_network_surveys_is_not_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked_for", "threads", "cameras", "at_once"),
-    [(0, 2, 8, 1), (0, 16, 1, 1), (0, 16, 3, 3), (0, 16, 8, 4), (2, 2, 1, 2), (3, 2, 8, 2), (1, 16, 8, 1)],
+    ("asked_for", "threads", "at_once"),
+    [({}, 16, 1), ({"head_workers": 3}, 4, 3), ({"head_workers": 3}, 2, 2)],
 )
-def test_how_many_heads_run_at_once(asked_for, threads, cameras, at_once):
-    """Left alone, one for every four threads, but no more than there are cameras; never more than threads."""
-    assert heads_at_once(settings_of(head_workers=asked_for), [None] * cameras, threads) == at_once
+def test_how_many_heads_run_at_once(asked_for, threads, at_once):
+    """Never more than threads."""
+    assert heads_at_once(settings_of(**asked_for), threads) == at_once
 
 
 def test_heads_that_run_at_once_share_the_threads(asked):

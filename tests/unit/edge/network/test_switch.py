@@ -46,8 +46,8 @@ def runs_of(networks):
     return [model for number, model in enumerate(networks) if not number or networks[number - 1] is not model]
 
 
-@pytest.mark.parametrize("in_flight", [1, 4])
-def test_there_and_back_while_frames_flow(in_flight):
+@pytest.mark.parametrize(("in_flight", "heads"), [(1, 1), (4, 1), (4, 3)])
+def test_there_and_back_while_frames_flow(in_flight, heads):
     async def check(edge):
         cloud, camera, allowed = edge.cloud, Pictures(), 0
         await edge.switch.open("A")
@@ -74,7 +74,7 @@ def test_there_and_back_while_frames_flow(in_flight):
             "never on the event loop's thread"
         )
 
-    with_edge(check, in_flight=in_flight, queue_size=4)
+    with_edge(check, in_flight=in_flight, queue_size=4, head_workers=heads)
 
 
 def test_frames_that_are_under_way_end_as_they_began():

@@ -142,6 +142,13 @@ def test_heads_that_run_at_once_are_taken_to_share_the_frames_until_they_are_see
     assert three.now.edge_overlap == pytest.approx(1 / 5), "its five"
 
 
+def test_however_many_heads_run_one_thread_encodes_all_frames(kit):
+    slow = option("layer3", "calibrated", 15.0, 25.0, 3.0, 6.0, kb=10)
+    now = replace(kit.now, link=LinkState(1e9, 0.0), heads=4, edge_overlap=1 / 4)
+    assert predict(slow, now).period_s == pytest.approx(0.025)
+    assert predict(slow, replace(now, edge_slowdown=2.0)).period_s == pytest.approx(0.05)
+
+
 def test_a_frame_is_the_older_the_more_heads_it_has_before_it(kit):
     """Where the head is the slowest, each place in the steps is a wait of one frame."""
     now = replace(kit.now, interval_s=0.0)

@@ -51,9 +51,12 @@ def test_another_engine_or_network_is_surveyed_anew(surveys, tmp_path):
     one, other = network_of(tiny_model()), network_of(tiny_model(fingerprint=b"othertin"))
     rough = TinyEngine(tiny_model())
     rough.precision = "bfloat16"
-    for network in (one, one, dataclasses.replace(one, engine=rough), other):
+    shared = TinyEngine(tiny_model())
+    shared.streams = 2
+    engines = [dataclasses.replace(one, engine=each) for each in (rough, shared)]
+    for network in (one, one, *engines, other):
         make_plans(settings, network)
-    assert len(surveys) == 3
+    assert len(surveys) == 4
 
 
 def test_another_machine_surveys_anew(make, surveys, monkeypatch):

@@ -48,7 +48,9 @@ class Pool:
     async def run_noticed(
         self, ended: Callable[[], object], function: Callable[..., _Result], *arguments: Any
     ) -> _Result:
-        """As `run`; `ended` is called on the event loop when the thread is free again, also if nobody waits for the result any more."""
+        """As `run`; `ended` is called on the event loop when the thread is free again, also if nobody waits for the result any more, and after
+        whoever does has gone on with it.
+        """
         return await self._run(function, arguments, to_end=False, ended=ended)
 
     async def _run(
@@ -57,11 +59,11 @@ class Pool:
         arguments: tuple[Any, ...],
         *,
         to_end: bool,
-        ended: Callable[[], object] = lambda: None,
+        ended: Callable[[], object] | None = None,
     ) -> _Result:
         if self._stopped:
             raise RuntimeError(f"the pool {self._name} was stopped")
-        call = _Call(partial(function, *arguments), partial(self._finished, ended))
+        call = _Call(partial(function, *arguments), self._finished, ended)
         self._unfinished += 1
         self.calls += 1
         if self._started < min(self.size, self._unfinished):
@@ -105,18 +107,20 @@ class Pool:
         for _ in range(self._started):
             self._calls.put(None)
 
-    def _finished(self, ended: Callable[[], object]) -> None:
+    def _finished(self) -> None:
         self._unfinished -= 1
-        ended()
 
 
 class _Call(Generic[_Result]):
     """One call and its result. It stays in the queue when its caller is cancelled, so it must let go of what it holds."""
 
-    def __init__(self, work: Callable[[], _Result], finished: Callable[[], None]) -> None:
-        """`finished` is called on the event loop, whatever became of the call."""
+    def __init__(
+        self, work: Callable[[], _Result], finished: Callable[[], None], ended: Callable[[], object] | None
+    ) -> None:
+        """`finished` and then `ended` are called on the event loop, whatever became of the call."""
         self._work = [work]  # whoever takes it out, the thread or the event loop, has it alone
         self._finished = finished
+        self._told = ended
         self._ended: asyncio.Future[None] | None = None
         self._settled = False
         self._loop = asyncio.get_running_loop()
@@ -158,6 +162,8 @@ class _Call(Generic[_Result]):
             self._ended.set_result(None)
         if not self.result.done():
             settle()
+        if self._told:  # an answer need not wait for it
+            self._loop.call_soon(self._told)
 
 
 def _work(calls: SimpleQueue[Callable[[], object] | None]) -> None:

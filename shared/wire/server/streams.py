@@ -64,6 +64,7 @@ class _Watched:
     _waits = False  # whether a read does
     _work = 0.0  # of reads, since it last had its turn
     _asked = 0  # bytes to write, all in all
+    _is_prompt = False  # whether small packets go at once
 
     # What Tornado's streams have; they come after this class in the order of bases.
     if TYPE_CHECKING:
@@ -108,6 +109,12 @@ class _Watched:
             result.set_exception(StreamClosedError())
         else:
             result.set_result(header)
+
+    def set_nodelay(self, value: bool) -> None:
+        """Once for a connection: Tornado's server turns it on for each answer and off after it."""
+        if value and not self._is_prompt:
+            self._is_prompt = True
+            super().set_nodelay(value)  # type: ignore[misc]
 
     def read_until(self, delimiter: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
         """Tornado's server reads the lengths of chunks in this way."""

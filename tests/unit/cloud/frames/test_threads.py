@@ -196,3 +196,37 @@ def test_whoever_is_cancelled_twice_waits_for_nothing() -> None:
         pool.stop()
 
     asyncio.run(scenario())
+
+
+def test_whoever_waits_goes_on_before_what_is_noticed_of_the_end() -> None:
+    """An answer goes out before the books are kept; and they are kept where nobody waits any more, or the call fails."""
+
+    async def scenario() -> None:
+        pool, order = Pool("test", 1), list[str]()
+
+        async def ask(name: str, *arguments: int) -> None:
+            try:
+                await pool.run_noticed(lambda: order.append(f"{name} ended"), divmod, *arguments)
+            except ZeroDivisionError:
+                order.append(f"{name} failed")
+            else:
+                order.append(f"{name} answered")
+            assert pool.is_idle, "the thread is free all the same"
+
+        await ask("one", 7, 2)
+        await ask("two", 1, 0)
+        held = threading.Event()
+        leaving = asyncio.create_task(
+            pool.run_noticed(lambda: order.append("three ended"), held.wait, WAIT_S)
+        )
+        await asyncio.sleep(0.01)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        held.set()
+        async with asyncio.timeout(WAIT_S):
+            while "three ended" not in order:
+                await asyncio.sleep(0.001)
+        assert order == ["one answered", "one ended", "two failed", "two ended", "three ended"]
+        pool.stop()
+
+    asyncio.run(scenario())

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 from kits.slow_server import GET, LAST, serving
-from tornado.iostream import StreamClosedError, UnsatisfiableReadError
+from tornado.iostream import IOStream, StreamClosedError, UnsatisfiableReadError
 from tornado.web import RequestHandler
 
 from shared.wire.server.attention import READ
@@ -102,3 +102,24 @@ def test_a_body_of_very_many_chunks_is_read_in_many_turns_and_by_others_turns() 
             writer.close()
 
     asyncio.run(scenario())
+
+
+def test_a_connections_answers_go_at_once_from_its_first_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tornado's server asks for that at the end of each answer, and takes it back; each is a call of the system."""
+    turned = []
+    usual = IOStream.set_nodelay
+
+    def spy(stream: IOStream, value: bool) -> None:
+        usual(stream, value)
+        turned.append(stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(IOStream, "set_nodelay", spy)
+
+    async def scenario() -> None:
+        async with serving() as service:
+            service.answer.set()
+            answers = await service.ask(3 * GET + LAST)
+            assert answers.count(b"HTTP/1.1 200 ") == 4
+
+    asyncio.run(scenario())
+    assert turned == [1]

@@ -87,6 +87,12 @@ def ready(
 def _material(options: PeersOptions, folder: Path) -> Material:
     with Worker(Maker, options.setup, options.model) as worker:
         made = worker.ask(
-            Maker.make, str(folder), options.split_point, _CROSSINGS, options.carry, options.precision
+            Maker.make,
+            str(folder),
+            options.split_point,
+            _CROSSINGS,
+            options.carry,
+            options.precision,
+            options.codec,
         )
     return material_of(made)

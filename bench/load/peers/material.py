@@ -116,8 +116,13 @@ class Maker:
         self._network = network
         self._random = np.random.default_rng(0)
 
-    def make(self, folder: str, name: str, count: int, carry: str, precision: str) -> dict[str, Any]:
-        """`asdict` of the Material, for `count` crossings at the split point `name`. Raises ValueError where it cannot be."""
+    def make(
+        self, folder: str, name: str, count: int, carry: str, precision: str, codec: str = ""
+    ) -> dict[str, Any]:
+        """`asdict` of the Material, for `count` crossings at the split point `name`; `codec` of our frames, by default the usual one.
+
+        Raises ValueError where it cannot be.
+        """
         from shared.engines.openvino.network import cut, read
         from shared.engines.openvino.runtime import ov
 
@@ -136,7 +141,7 @@ class Maker:
             cut(read(self._network.bundle), point, output), str(path / f"{MODEL}.xml"), compress_to_fp16=False
         )
         gridded = carry == "uint8" and not point.is_quantised
-        codec = SYMBOLS_CODEC if point.is_quantised else CODEC
+        codec = codec or (SYMBOLS_CODEC if point.is_quantised else CODEC)
         bodies = self._bodies(self._clear(head, tail, count), point, tail, codec, gridded=gridded)
         for protocol, kinds in bodies.items():
             write_bodies(path / protocol, kinds)

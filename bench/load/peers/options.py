@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 _CARRIED = ("uint8", "float32")
+_CODECS = ("int8", "int8+zstd", "uint8", "uint8+zstd")
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:
@@ -44,6 +45,10 @@ class PeersOptions(ModelOptions):
     precision: str = option("float32", "that all tails compute in; int8 networks have their own")
     threads: int = option(0, "of all tails (default: the cores)", type=number_between(int, 0, 1024))
     carry: str = option("uint8", "how peers get what crosses: uint8 with its range, or float32")
+    codec: str = option(
+        "",
+        "of our frames: with `int8` they take as many bytes as the peers' (default: int8+zstd, or uint8+zstd of symbols)",
+    )
     max_batch: int = option(8, "of servers that batch", type=number_between(int, 1, 256))
     batch_wait_ms: float = option(2.0, "of peers that batch", type=number_between(float, 0, 1000))
     ours: tuple[str, ...] = option((), "further flags of our cloud, as in --max-batch=16", type=names)
@@ -68,6 +73,8 @@ class PeersOptions(ModelOptions):
             return f"--only {', '.join(unknown)}: there are {', '.join(CONTENDERS)}"
         if self.carry not in _CARRIED:
             return f"--carry {self.carry}: accepted are {', '.join(_CARRIED)}"
+        if self.codec and self.codec not in _CODECS:
+            return f"--codec {self.codec}: accepted are {', '.join(_CODECS)}"
         if self.precision not in _HINTS:
             return f"--precision {self.precision}: accepted are {', '.join(_HINTS)}"
         if len(self.clients) != 2:
@@ -79,7 +86,7 @@ class PeersOptions(ModelOptions):
         """What must be the same for all rounds of one table."""
         own = f" {','.join(self.ours)}" if self.ours else ""
         return (
-            f"{self.model} {self.split_point} {self.carry} {self.precision}, {self.cores} threads, {', '.join(map(str, self.clients))} clients, "
+            f"{self.model} {self.split_point} {self.carry}{self.codec and f' {self.codec}'} {self.precision}, {self.cores} threads, {', '.join(map(str, self.clients))} clients, "
             f"batches of {self.max_batch} within {self.batch_wait_ms:g} ms, {self.seconds:g} s{own}"
         )
 

@@ -21,6 +21,7 @@ def test_all_are_compared_by_default_in_the_order_of_the_table():
     [
         (["--only", "torchserve"], "there are bare, splitdnn, kserve"),
         (["--carry", "jpeg"], "accepted are uint8, float32"),
+        (["--codec", "calibrated"], "accepted are int8, int8+zstd, uint8, uint8+zstd"),
         (["--precision", "int4"], "accepted are float32"),
         (["--clients", "4"], "two different numbers"),
         (["--clients", "4,4"], "two different numbers"),
@@ -89,7 +90,7 @@ def test_rounds_of_another_measurement_are_not_mixed_in(tmp_path):
 
 def test_what_changes_the_figures_is_another_measurement():
     given = [
-        [], ["--model", "vit_b_16"], ["--split-point", "layer4"], ["--carry", "float32"], ["--precision", "bfloat16"], ["--threads", "77"],
+        [], ["--model", "vit_b_16"], ["--split-point", "layer4"], ["--carry", "float32"], ["--codec", "int8"], ["--precision", "bfloat16"], ["--threads", "77"],
         ["--clients", "1,8"], ["--max-batch", "4"], ["--batch-wait-ms", "3"], ["--seconds", "9"], ["--ours=--tail-workers=2"],
     ]  # fmt: skip
     assert len({PeersOptions.read(flags).measurement for flags in given}) == len(given)

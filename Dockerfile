@@ -128,7 +128,7 @@ COPY shared shared
 COPY cloud cloud
 # Compiled here, as a container can write nothing beside its code; readable whatever umask the checkout was made with.
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
-ARG VERSION=0.14.0
+ARG VERSION=0.15.0
 RUN --mount=type=bind,source=scripts/sbom.py,target=/mnt/sbom.py \
     --mount=type=bind,source=locks,target=/mnt/locks \
     python /mnt/sbom.py splitdnn-cloud "$VERSION" /mnt/locks >sbom.cdx.json
@@ -153,7 +153,7 @@ COPY splitdnn splitdnn
 COPY shared shared
 COPY edge edge
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
-ARG VERSION=0.14.0
+ARG VERSION=0.15.0
 RUN --mount=type=bind,source=scripts/sbom.py,target=/mnt/sbom.py \
     --mount=type=bind,source=locks,target=/mnt/locks \
     python /mnt/sbom.py splitdnn-edge "$VERSION" /mnt/locks >sbom.cdx.json
@@ -201,7 +201,7 @@ FROM torch AS bundle
 COPY splitdnn splitdnn
 COPY shared shared
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
-ARG VERSION=0.14.0
+ARG VERSION=0.15.0
 RUN --mount=type=bind,source=scripts/sbom.py,target=/mnt/sbom.py \
     --mount=type=bind,source=locks,target=/mnt/locks \
     python /mnt/sbom.py splitdnn-bundle "$VERSION" /mnt/locks >sbom.cdx.json
@@ -218,7 +218,7 @@ COPY splitdnn splitdnn
 COPY shared shared
 COPY cloud cloud
 RUN chmod -R a+rX . && python -m compileall -q --invalidation-mode unchecked-hash .
-ARG VERSION=0.14.0
+ARG VERSION=0.15.0
 RUN --mount=type=bind,source=scripts/sbom.py,target=/mnt/sbom.py \
     --mount=type=bind,source=locks,target=/mnt/locks \
     python /mnt/sbom.py splitdnn-cloud-torch "$VERSION" /mnt/locks >sbom.cdx.json

@@ -1,6 +1,6 @@
 """Print what this Python environment and the system below it are made of, as CycloneDX 1.6 (ECMA-424) in JSON.
 
-    python scripts/sbom.py splitdnn-edge 0.14.0 locks      in an image, when it is built: it is /app/sbom.cdx.json there
+    python scripts/sbom.py splitdnn-edge 0.15.0 locks      in an image, when it is built: it is /app/sbom.cdx.json there
     make sbom                                             the same about .venv and this machine
 
 Listed are the Python distributions that are installed, each with its licence, and the SHA-256 of the file that it came as where

@@ -1,3 +1,3 @@
 """What both sides of SplitDNN must agree on. Imports neither `edge` nor `cloud`."""
 
-__version__ = "0.14.0"
+__version__ = "0.15.0"

@@ -80,7 +80,7 @@ BROKEN = {
     ],
     "check_images": [
         ("nobody builds splitdnn-cloud:latest", lambda m: put(m.container(), "image", "splitdnn-cloud:latest")),
-        ("nobody builds splitdnn-clouds:0", lambda m: put(m.container(), "image", "splitdnn-clouds:0.14.0")),
+        ("nobody builds splitdnn-clouds:0", lambda m: put(m.container(), "image", "splitdnn-clouds:0.15.0")),
     ],
     "check_metrics": [
         ("the adapter has 0 rules for splitdnn_cloud_queue", lambda m: put(m.hpa["metrics"][0]["pods"]["metric"], "name", "splitdnn_cloud_queue")),

@@ -27,9 +27,9 @@ def load_script():
 
 
 def test_what_is_installed_is_listed_with_the_hash_that_the_lock_has(capsys):
-    assert load_script().main(["splitdnn-edge", "0.14.0", str(ROOT / "locks")]) == 0
+    assert load_script().main(["splitdnn-edge", "0.15.0", str(ROOT / "locks")]) == 0
     text = capsys.readouterr().out
-    assert load_script().main(["splitdnn-edge", "0.14.0", str(ROOT / "locks")]) == 0
+    assert load_script().main(["splitdnn-edge", "0.15.0", str(ROOT / "locks")]) == 0
     assert capsys.readouterr().out == text, "the same each time"
     bill = json.loads(text)
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")

@@ -27,7 +27,7 @@ OWN = {
 
 
 def made(prefix: str = "splitdnn", cameras: tuple[str, ...] = ("door", "back.yard")) -> HomeAssistant:
-    return HomeAssistant("homeassistant", prefix, cameras, version="0.14.0", host="attic")
+    return HomeAssistant("homeassistant", prefix, cameras, version="0.15.0", host="attic")
 
 
 def configs(home: HomeAssistant) -> dict[str, dict[str, Any]]:

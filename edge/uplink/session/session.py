@@ -61,6 +61,7 @@ class Session:
         self._next = self._futile = 0
         self._began, self._is_up = means.clock(), False
         self._changed = asyncio.Event()
+        self._is_closing = False
         self._task = asyncio.create_task(self._run())
 
     async def ask(
@@ -94,6 +95,7 @@ class Session:
 
     async def close(self) -> None:
         """End it at once; frames under way are lost to it."""
+        self._is_closing = True
         if self.is_open and self._traffic and not self._traffic.waiting:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._traffic.bye(), _BYE_S)
@@ -197,7 +199,7 @@ class Session:
         raise AssertionError
 
     async def _go_on(self) -> bool:
-        """Send and receive until the connection breaks (false), or the cloud has let the session go in good order (true)."""
+        """Send and receive until the connection breaks (false), or the cloud, or this side, has let the session go in good order (true)."""
         traffic = self._traffic
         assert traffic
         try:
@@ -207,6 +209,7 @@ class Session:
             self._metrics.bytes.labels(direction="down").inc(traffic.untold_bytes())
         if self.is_leaving:
             await traffic.bye()
+        if self.is_leaving or self._is_closing:  # that its connection ends is no break
             return True
         await traffic.connection.abort()
         return False

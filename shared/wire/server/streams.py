@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import time
 from functools import partial
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 _STILL_THERE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MALFORMED = b"HTTP/1.1 400 Bad Request\r\n"
 """How Tornado itself answers what is no HTTP."""
-_FIRST_LOOK_S = 0.02
-_LAST_LOOK_S = 1.0
+_FIRST_LOOK_S, _LAST_LOOK_S = 0.02, 1.0
+_MOST_LINES = MAX_REQUEST_HEADER_FIELDS + 2  # the first one of a header, and the empty one
 _TOO_LONG = b'{"error": "the header is longer than %d bytes", "reason": "header_too_large", "accepted": {"max_bytes": %d}}'
 _TOO_MANY = b'{"error": "the header has more than %d fields", "reason": "header_too_large", "accepted": {"max_fields": %d}}'
 _DRAIN_BYTES = 1 << 20
@@ -50,10 +51,8 @@ class _Watched:
     """Whether the client has closed its sending side, with a request complete."""
     upgraded = False
     """Whether it speaks no HTTP any more, but what a request has asked for (WebSocket): the end of what the client sends is its end."""
-
     idle_since_s: float | None = None
     """Since when it waits for a request's header, by `time.monotonic`; None while it is busy with a request."""
-
     attention: Attention | None = None
     """Where its events and requests wait; None: nowhere."""
     owner = ""
@@ -88,9 +87,7 @@ class _Watched:
             result.cancel()
         elif error := future.exception():
             result.set_exception(error)
-        elif (
-            future.result().count(b"\n") > MAX_REQUEST_HEADER_FIELDS + 2
-        ):  # the first line, and the empty one
+        elif future.result().count(b"\n") > _MOST_LINES:
             self._refuse_header(_TOO_MANY, MAX_REQUEST_HEADER_FIELDS)
             super().close()  # type: ignore[misc]
             result.set_exception(StreamClosedError())
@@ -219,11 +216,9 @@ class _Watched:
 
     def _drain(self) -> None:
         buffer, left = bytearray(65536), _DRAIN_BYTES
-        try:  # writing the refusal may have found the connection reset, and closed it
+        with contextlib.suppress(OSError):  # writing may have found the connection reset, and closed it
             while left > 0 and not self.closed() and (count := super().read_from_fd(buffer)):  # type: ignore[misc]
                 left -= count
-        except OSError:
-            pass
 
     def _look_later(self, delay_s: float) -> None:
         self.io_loop.call_later(delay_s, self._look, delay_s)

@@ -31,7 +31,7 @@ def test_one_that_is_too_slow_for_the_start_is_asked_in_the_end(monkeypatch, dea
 
         cloud.model, cloud.answer = slow, GOOD
         began = asyncio.get_running_loop().time()
-        await uplink.check()
+        await uplink.check(hurry=True)
         assert asyncio.get_running_loop().time() - began < 0.35, "the first frame does not wait for it"
         assert uplink.circuit.state is State.OPEN
         async with asyncio.timeout(20):
@@ -117,7 +117,7 @@ def test_a_connection_over_which_nothing_is_taken_any_more_ends():
 
     async def check(cloud, uplink):
         cloud.answer = GOOD
-        await uplink.check()
+        await uplink.check(hurry=True)
         found = []
         for proto, _ in [each for pool in uplink._client._session.connector._conns.values() for each in pool]:
             sock = proto.transport.get_extra_info("socket")

@@ -8,6 +8,8 @@ from kits import session_cloud
 from kits.streaming import Camera, opened, with_sessions
 from kits.uplink import metric
 
+from edge.uplink.session.traffic import Traffic
+
 
 @pytest.mark.parametrize("reason", ["rebalance", "idle"])
 def test_a_cloud_that_ends_each_session_at_once_is_asked_less_and_less(monkeypatch, reason):
@@ -42,6 +44,27 @@ def test_a_cloud_that_ends_each_session_at_once_is_asked_less_and_less(monkeypat
         assert cloud.opened == 6  # one more at once, after the first
 
     with_sessions(check)
+
+
+def test_a_session_that_this_side_ends_has_not_failed(monkeypatch, caplog):
+    """Also one that never answered, and whose connection is seen to be closed before anything else."""
+    usual = Traffic.bye
+
+    async def bye(traffic):
+        await usual(traffic)
+        await asyncio.sleep(0.05)  # as where the loop has other things to do
+
+    monkeypatch.setattr(Traffic, "bye", bye)
+
+    async def check(cloud, uplink):
+        await opened(uplink)
+        assert cloud.opened == 1
+        await uplink.close()
+        assert metric(uplink, "session_fallbacks_total", reason="closed") == 0
+        assert metric(uplink, "session_reconnects_total", result="failed") == 0
+
+    with_sessions(check)
+    assert not caplog.records
 
 
 def test_sessions_that_lasted_are_followed_by_others_at_once():

@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 STEPS = ("preprocess", "head", "encode")
+_BETWEEN = 4
+"""Places between the camera's queue and the uplink, beside those of heads: edge/frames/pipeline.py."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Line:
     """What each further frame of a batch costs the cloud, relative to the first."""
     one_core: bool = True
     """Whether the edge's steps share a processor."""
+    heads: int = 1
+    """Heads that run at once."""
 
 
 @dataclass
@@ -64,9 +68,8 @@ class Tandem:
         self._order, self._numbers = itertools.count(), itertools.count()
         self._events = []
         self._lane, self._door = deque(), None
-        self._at = dict.fromkeys(
-            STEPS
-        )  # step -> [frame, work left, began], no work left: it waits to be passed on
+        # By step, the oldest first: [frame, work left, began]; with no work left one waits to be passed on, in its order.
+        self._at = {step: [] for step in STEPS}
         self._queues = {"head": deque(), "encode": deque()}
         self._outbox, self._link, self._cloud = deque(), deque(), deque()
         self._under_way = self._in_flight = 0
@@ -98,7 +101,7 @@ class Tandem:
 
     def _advance(self):
         """To whatever happens next; the steps that work share the core."""
-        active = [each for each in self._at.values() if each and each[1] > 0]
+        active = [each for at in self._at.values() for each in at if each[1] > 0]
         rate = 1 / len(active) if active and self.line.one_core else 1.0
         step = min((each[1] / rate for each in active), default=float("inf"))
         until = min(self.now + step, self._events[0][0] if self._events else float("inf"))
@@ -127,38 +130,38 @@ class Tandem:
         return False
 
     def _take(self):
-        if self._at["preprocess"] or not self._lane or self._under_way >= self.line.queue_size + 5:
+        most = self.line.queue_size + _BETWEEN + self.line.heads
+        if self._at["preprocess"] or not self._lane or self._under_way >= most:
             return False
         self._under_way += 1
         self._work("preprocess", self._lane.popleft())
         return True
 
     def _work(self, step, frame):
-        self._at[step] = [frame, max(1e-9, self._draw(getattr(self.line, step))), self.now]
+        self._at[step].append([frame, max(1e-9, self._draw(getattr(self.line, step))), self.now])
 
     def _ended(self, step):
-        at = self._at[step]
-        if at and not at[1]:
-            at[0].steps.setdefault(step, self.now - at[2])
-        return bool(at) and not at[1]
+        for frame, left, began in self._at[step]:
+            if not left:
+                frame.steps.setdefault(step, self.now - began)
+        return bool(self._at[step]) and not self._at[step][0][1]
 
     def _pass(self, step, following):
         if not self._ended(step) or self._queues[following]:
             return False
-        self._queues[following].append(self._at[step][0])
-        self._at[step] = None
+        self._queues[following].append(self._at[step].pop(0)[0])
         return True
 
     def _begin(self, step):
-        if self._at[step] or not self._queues[step]:
+        most = self.line.heads if step == "head" else 1
+        if len(self._at[step]) >= most or not self._queues[step]:
             return False
         self._work(step, self._queues[step].popleft())
         return True
 
     def _send(self):
         if self._ended("encode"):
-            self._outbox.append((self._at["encode"][0], self.now))
-            self._at["encode"] = None
+            self._outbox.append((self._at["encode"].pop(0)[0], self.now))
             return True
         if not self._outbox or self._in_flight >= self.line.in_flight:
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -34,7 +35,9 @@ def compared(line, seed=0, frames=600, told_share=None):
         SimpleNamespace(cloud=None, state=LinkState(BYTES_PER_S, trip_s)),
         Pace({"a": bool(line.interval)}),
     )
-    seen = Observations(link, pace, in_flight=line.in_flight, deadline_s=60.0, wire=NO_OVERHEAD)
+    seen = Observations(
+        link, pace, in_flight=line.in_flight, deadline_s=60.0, wire=NO_OVERHEAD, heads=line.heads
+    )
     share = line.batch_share if told_share is None else told_share
     whole = {batch: {"a": line.cloud * (1 + share * (batch - 1))} for batch in BATCHES}
     seen.take_tail_times(TailTimes({"a": line.cloud}, whole))
@@ -114,6 +117,30 @@ def test_a_busy_edge_works_on_several_frames_at_once():
     assert latency_s > 1.4 * period_s
     assert period_s == pytest.approx(0.032, rel=0.02)
     assert all(0.9 <= each <= 1.1 for each in compared(line))
+
+
+@pytest.mark.parametrize("heads", [2, 4])
+def test_heads_that_run_at_once_share_the_frames(heads):
+    """On cores of their own: a recording's frames come as many times as often, each as late as before."""
+    alone = Line(0.002, 0.04, 0.002, link=0.001, round_trip=0.001, cloud=0.001, one_core=False)
+    several = replace(alone, heads=heads)
+    (one_s, period_s, _), (latency_s, shared_s, _) = (
+        usual(Tandem(line).run(600)) for line in (alone, several)
+    )
+    assert shared_s == pytest.approx(period_s / heads, rel=0.1)
+    assert latency_s == pytest.approx(one_s, rel=0.1)
+    # With four of them frames come in bursts, and what they take is seen to be as little as it may be: a sixth of one.
+    least = 0.85 if heads == 2 else 4 / 6
+    for name, ratio in zip(("latency", "period", "age"), compared(several), strict=True):
+        assert least <= ratio <= 1.15, (name, ratio)
+
+
+def test_with_many_heads_the_encoder_is_what_frames_wait_for():
+    line = Line(0.001, 0.03, 0.02, link=0.001, round_trip=0.001, cloud=0.001, one_core=False, heads=4)
+    assert usual(Tandem(line).run(600))[1] == pytest.approx(0.02, rel=0.1)
+    latency, period, _ = compared(line)  # the age is that of an edge whose head is the slowest
+    assert 0.85 <= latency <= 1.15
+    assert 0.9 <= period <= 1.1
 
 
 def test_what_waits():

@@ -120,7 +120,7 @@ class _Call(Generic[_Result]):
         """`finished` and then `ended` are called on the event loop, whatever became of the call."""
         self._work = [work]  # whoever takes it out, the thread or the event loop, has it alone
         self._finished = finished
-        self._told = ended
+        self._notice = ended
         self._ended: asyncio.Future[None] | None = None
         self._settled = False
         self._loop = asyncio.get_running_loop()
@@ -162,8 +162,8 @@ class _Call(Generic[_Result]):
             self._ended.set_result(None)
         if not self.result.done():
             settle()
-        if self._told:  # an answer need not wait for it
-            self._loop.call_soon(self._told)
+        if self._notice:  # an answer need not wait for it
+            self._loop.call_soon(self._notice)
 
 
 def _work(calls: SimpleQueue[Callable[[], object] | None]) -> None:

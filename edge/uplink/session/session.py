@@ -207,9 +207,10 @@ class Session:
         finally:
             self._next = traffic.protocol.next_number
             self._metrics.bytes.labels(direction="down").inc(traffic.untold_bytes())
+        if self._is_closing:  # that its connection ends is no break
+            return True
         if self.is_leaving:
             await traffic.bye()
-        if self.is_leaving or self._is_closing:  # that its connection ends is no break
             return True
         await traffic.connection.abort()
         return False

@@ -154,12 +154,12 @@ class Weights:
         if rank > most:  # what is above the channels' number predicts nothing more
             raise ProfileContentError(f"a profile's contexts of rank {rank}", accepted={"max_rank": most})
         rows = {"same": before, "around": before, "beside": own if current.light else 0}
-        parts = {key: require(arrays, name + key, np.int16, (count, rank)) for key, count in rows.items()}
+        parts = [require(arrays, name + key, np.int16, (count, rank)) for key, count in rows.items()]
         shifts = require(arrays, name + "shift", np.uint8, (2,))
         if shifts.max() > 24:
             raise ProfileContentError(f"a profile's {name}shift is above 24")
         weights = cls(
-            down=np.concatenate(list(parts.values())).astype(np.float32),
+            down=np.concatenate(parts).astype(np.float32),
             up=up.astype(np.float32),
             bias=require(arrays, name + "bias", np.int32, (own,)).astype(np.float32),
             latent_shift=float(shifts[0]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kits.profiles import make_profile
 
 from shared.codecs.calibrated.context_model import PREDICTIONS, Canvas, Weights, passes_of
 from shared.codecs.calibrated.entropy import SCALE, Alphabet, Reader, Writer
+from shared.errors import ProfileContentError
 
 
 def test_what_a_light_square_sees_is_the_same_for_encoder_and_decoder():
@@ -36,6 +38,23 @@ def test_predictions_are_whole_numbers_that_no_order_of_adding_changes():
         exact = latent @ weights.up.astype(np.int64) + weights.bias.astype(np.int64)
         exact = np.clip(exact / 2.0**weights.shift, 0, PREDICTIONS - 1).astype(int)
         assert np.array_equal(weights.predict(seen), exact)
+
+
+@pytest.mark.parametrize(("part", "largest"), [("same", 8191), ("around", 682), ("beside", 2047)])
+def test_sums_that_a_float_would_round_are_refused_whichever_inputs_make_them(part, largest):
+    """1024 inputs of up to 2, 24 or 8: with `largest` as their weights the sum is below 2^24, with one more it is not."""
+    step = passes_of(4, 4, 2048, 2)[3]
+
+    def weights_of(value):
+        arrays = {name: np.zeros((1024, 1), np.int16) for name in ("same", "around", "beside")}
+        arrays |= {"up": np.ones((1, 1024), np.int16), "bias": np.zeros(1024, np.int32)}
+        arrays |= {"shift": np.zeros(2, np.uint8)}
+        arrays[part][:] = value
+        return Weights.of({f"context.3.{name}": array for name, array in arrays.items()}, step)
+
+    assert weights_of(largest).down.max() == largest
+    with pytest.raises(ProfileContentError, match="too large to be exact"):
+        weights_of(largest + 1)
 
 
 @given(st.data())
